@@ -1,0 +1,49 @@
+// Package pipeline edits one video by text. It knows pixels and networks, and
+// nothing of queues, spools or users.
+//
+// # The way of a frame
+//
+// The input is decoded twice; no list of frames ever exists, so memory does not
+// grow with the length of the video.
+//
+//	pass 1   decode (RGB at the detector's size) → segment → link → mask runs → mask preview
+//	         plan: one steady crop window for each shot, from all masks' boxes
+//	pass 2   decode (planar frames) → crop → edit → residual → smooth → paste → encode
+//	         mux: sound, subtitles, chapters and tags of the input
+//
+// The steps of a pass run side by side, each feeding the next through a bounded
+// channel, in the order of the frames. Run in run.go reads as that list.
+//
+// # Packages
+//
+//	frame      planes, frames, pools, binary masks as run lengths
+//	media      what a probe finds, what an encoder is asked for
+//	tensor     named arrays and the one method of a network
+//	fault      the error that crosses to the caller
+//	text       byte pair encoding, as CLIP does it
+//	segment    SAM 3's detector: prompt and picture to instances, linked over time
+//	crop       where the editor's window lies in each frame
+//	pix2pix    Instruct-Pix2Pix: schedulers, guidance, noise
+//	composite  the way between planar samples and the editor's picture, the feathered mask
+//	smooth     flicker removed along motion, inside the mask
+//	ffmpeg, opencv, onnx   the only homes of os/exec, gocv and onnxruntime_go
+//
+// The stages (segment, crop, pix2pix, composite, smooth) do not import each
+// other; this package joins them. The three adapters are imported by commands
+// only and reach this package through the interfaces in ports.go.
+//
+// # Conventions
+//
+// A picture's origin is its top left sample; x grows right, y down. Rectangles
+// are half open, as image.Rectangle. A mask sample is 0 or 255 in a plane, a
+// run in a mask. The editor's picture is NCHW float32 RGB in -1..1. Sample
+// positions of 4:2:0 chroma are taken as centred between luma samples (MPEG-1
+// siting); the edit is a difference that is added to the decoder's own samples,
+// so siting never moves a sample outside the mask.
+//
+// # Outside the mask
+//
+// The edit becomes a residual (edited minus decoded) in the decoder's planes.
+// Where the feathered mask is 0 nothing is added: such a sample is the decoder's
+// own to the last bit. Only the crop ever goes to RGB and back.
+package pipeline

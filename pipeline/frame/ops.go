@@ -1,0 +1,44 @@
+package frame
+
+// Filter names how Resize computes a sample.
+type Filter uint8
+
+const (
+	// Nearest copies the closest sample.
+	Nearest Filter = iota
+	// Linear interpolates between the four closest samples.
+	Linear
+	// Area averages what a sample covers: the choice for shrinking.
+	Area
+	// Cubic interpolates over four by four samples: the choice for motion.
+	Cubic
+	// Lanczos interpolates over eight by eight samples: the choice for
+	// enlarging.
+	Lanczos
+)
+
+// Ops are the operations on pixels that the stages leave to a library. The
+// opencv package implements them; pixels stay in the caller's memory. No
+// method keeps a plane after it returns and none allocates Go memory in
+// steady state. An Ops value is used by one goroutine at a time.
+type Ops interface {
+	// Resize fills dst with src stretched to dst's size.
+	Resize(dst, src Plane, f Filter)
+	// Resize32 is Resize for float32 samples.
+	Resize32(dst, src Plane32, f Filter)
+	// Erode writes the minimum over a k by k square around each sample of
+	// src, anchored as OpenCV anchors it. Samples outside src do not count.
+	// dst and src have one size and are different memory.
+	Erode(dst, src Plane, k int)
+	// GaussianBlur blurs src into dst with standard deviation sigma,
+	// repeating the border outwards.
+	GaussianBlur(dst, src Plane, sigma float64)
+	// Flow estimates dense motion: the sample at (x, y) of from is found at
+	// (x+dx, y+dy) of to. All four planes have one size.
+	Flow(dx, dy Plane32, from, to Plane)
+	// Remap32 samples src at (x[i], y[i]) for each sample i of dst with the
+	// filter Linear or Cubic; positions outside src repeat its border.
+	Remap32(dst, src, x, y Plane32, f Filter)
+	// Close frees what the operations hold.
+	Close() error
+}

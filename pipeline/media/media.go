@@ -1,0 +1,87 @@
+// Package media is the vocabulary of a video file: what a probe found and what
+// an encoder is asked for. It is a leaf: the ffmpeg adapter fills it, the
+// pipeline reads it.
+package media
+
+import "time"
+
+// Rational is an exact fraction, as time bases and frame rates are.
+type Rational struct{ Num, Den int64 }
+
+// Float returns the fraction's value, or 0 when it is undefined.
+func (r Rational) Float() float64 {
+	if r.Den == 0 {
+		return 0
+	}
+	return float64(r.Num) / float64(r.Den)
+}
+
+// Colour says how Y'CbCr samples are to be read. The names are ffmpeg's
+// ("bt709", "tv", ...); an empty string is an unspecified tag and stays so in
+// the output.
+type Colour struct {
+	Matrix    string `json:"matrix,omitempty"`
+	Primaries string `json:"primaries,omitempty"`
+	Transfer  string `json:"transfer,omitempty"`
+	Range     string `json:"range,omitempty"` // "tv" (16..235) or "pc" (0..255)
+}
+
+// Stream is one stream that is not the edited picture.
+type Stream struct {
+	Index    int    `json:"index"`
+	Codec    string `json:"codec"`
+	Language string `json:"language,omitempty"`
+}
+
+// Info is what a probe found in an input.
+type Info struct {
+	Container  string        `json:"container"`
+	VideoIndex int           `json:"video_index"` // stream index of the edited picture
+	Codec      string        `json:"codec"`
+	PixFmt     string        `json:"pix_fmt"`
+	BitDepth   int           `json:"bit_depth"`
+	Width      int           `json:"width"`  // as shown: after rotation, possibly odd
+	Height     int           `json:"height"` // as shown: after rotation, possibly odd
+	Rotation   int           `json:"rotation"`
+	Aspect     Rational      `json:"sample_aspect"` // of one sample; 0/0 when unknown
+	TimeBase   Rational      `json:"time_base"`
+	FrameRate  Rational      `json:"frame_rate"` // mean
+	Constant   bool          `json:"constant_frame_rate"`
+	Frames     int           `json:"frames"` // estimate; 0 when unknown
+	Duration   time.Duration `json:"duration_ns"`
+	Colour     Colour        `json:"colour"`
+	HDR        bool          `json:"hdr"`
+	Image      bool          `json:"image"` // one picture, no video
+	Audio      []Stream      `json:"audio"`
+	Subtitles  []Stream      `json:"subtitles"`
+	Chapters   int           `json:"chapters"`
+	Warnings   []string      `json:"warnings,omitempty"` // sentences for the user
+}
+
+// FrameWidth and FrameHeight are the even size that frames have in memory.
+func (i Info) FrameWidth() int  { return i.Width + i.Width&1 }
+func (i Info) FrameHeight() int { return i.Height + i.Height&1 }
+
+// Decode says how an input is to be read.
+type Decode struct {
+	First   int  // frames to skip
+	Max     int  // frames to deliver; 0 for all
+	ToneMap bool // bring HDR into BT.709; without it HDR is refused by the probe's reader
+	// RGBWidth and RGBHeight, when not 0, ask for packed 8-bit RGB stretched to
+	// that size with an antialiased filter instead of planar frames. RGBFilter
+	// is the bundle's name for the filter: "bilinear_aa" or "cubic".
+	RGBWidth, RGBHeight int
+	RGBFilter           string
+}
+
+// Encode says how frames are to be written. Size and times are the frames'.
+type Encode struct {
+	Width, Height int
+	TimeBase      Rational
+	FrameRate     Rational // nominal, for rate control only
+	Aspect        Rational
+	Colour        Colour
+	Codec         string // "h264" or "hevc"
+	CRF           int    // 0 is lossless
+	Preset        string
+}

@@ -1,0 +1,95 @@
+package pipeline
+
+import (
+	"os"
+	"time"
+
+	"uredit/pipeline/media"
+)
+
+// Stage is a step that users see. The names are the status values of the
+// request's contract.
+type Stage string
+
+// The stages in their order.
+const (
+	Extracting  Stage = "extracting"  // probe to the first decoded frame
+	Masking     Stage = "masking"     // masks of the first frame
+	Propagating Stage = "propagating" // the rest of pass 1
+	Editing     Stage = "editing"     // pass 2
+	Smoothing   Stage = "smoothing"   // the last window of frames
+	Saving      Stage = "saving"      // encoder flush, sound, tags
+)
+
+// Smoothing modes.
+const (
+	SmoothOff     = "off"
+	SmoothMotion  = "motion"  // along motion, the default
+	SmoothClassic = "classic" // the plain exponential window over neighbouring frames
+)
+
+// Spec is one edit, complete: every default is filled in.
+type Spec struct {
+	Input     *os.File // opened for reading; the pipeline reopens it through /proc/self/fd
+	InputName string   // for messages
+	Work      *os.Root // an empty directory of this run's own; outputs appear in it
+
+	MaskPrompt     string
+	EditPrompt     string
+	NegativePrompt string
+	SingleFrame    bool // write PNGs of frame FrameIndex instead of videos
+	FrameIndex     int
+	MaxFrames      int // 0 for all
+
+	Steps              int
+	GuidanceScale      float64
+	ImageGuidanceScale float64
+	Scheduler          string // "" for the bundle's own
+	Seed               uint64
+
+	ErodeKernel int     // side of the square that shrinks the mask, samples; 0 for none
+	Feather     float64 // standard deviation of the mask's soft edge, samples
+	CropPadding int     // samples kept around the mask
+	EditSize    int     // long side of the editor's picture
+
+	Smoothing       string // one of the Smooth constants
+	SmoothingWindow int    // frames, odd
+	SmoothingAlpha  float64
+
+	Codec   string
+	CRF     int
+	Preset  string
+	ToneMap bool
+}
+
+// Progress is a report of a running edit.
+type Progress struct {
+	Stage    Stage
+	Frame    int // frames of this stage done
+	Total    int // frames in all; 0 while unknown
+	Message  string
+	MaskFile string // set once the mask preview is complete in Work
+	Input    *media.Info
+}
+
+// StageTime is what one stage took.
+type StageTime struct {
+	Stage   Stage         `json:"stage"`
+	Started time.Time     `json:"started"`
+	Ended   time.Time     `json:"ended"`
+	Frames  int           `json:"frames"`
+	Busy    time.Duration `json:"busy_ns"`
+}
+
+// Result is a finished edit. File names are relative to Spec.Work.
+type Result struct {
+	OutputFile  string
+	MaskFile    string
+	Input       media.Info
+	Output      media.Info
+	Frames      int
+	EmptyFrames int // frames in which mask_prompt named nothing
+	Objects     int // instances over the whole video
+	Stages      []StageTime
+	Warnings    []string
+}

@@ -34,6 +34,9 @@ type Spec struct {
 	InputName string   // for messages
 	Work      *os.Root // an empty directory of this run's own; outputs appear in it
 
+	SegmenterModel string // folder of the sam3 part; "" for the engine's own
+	EditorModel    string // folder of the pix2pix part; "" for the engine's own
+
 	MaskPrompt     string
 	EditPrompt     string
 	NegativePrompt string

@@ -38,7 +38,36 @@ $(ORT): pipeline/onnx/runtime.txt | packages
 	rm -rf $(BUILD)/wheel && touch $@
 
 build: deps ## build bin/ureditd and bin/uredit
-	go build -o bin/ureditd ./cmd/ureditd
-	CGO_ENABLED=0 go build -o bin/uredit ./cmd/uredit
+	go build -trimpath -o bin/ureditd ./cmd/ureditd
+	CGO_ENABLED=0 go build -trimpath -o bin/uredit ./cmd/uredit
 
-.PHONY: help deps packages build
+demo: build ## edit a real clip with the built-in models; prints where the result is
+	examples/demo.sh $(BUILD)/demo
+
+test: build ## all tests that need no GPU and no download of weights
+	go vet ./...
+	go test -shuffle=on ./...
+
+race: build ## the same under the race detector
+	go test -race -shuffle=on ./...
+
+lint: deps ## gofmt, vet, staticcheck, tidy modules, generated files as generated
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+	go mod tidy -diff
+
+bench: build ## benchmarks of the pixel path, then where a clip's time goes
+	go test -run '^$$' -bench . -benchmem ./pipeline/...
+	bin/ureditd bench
+
+fuzz: deps ## each fuzz target for FUZZTIME (default 10s)
+	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
+	  for t in $$(grep -oE '^func Fuzz[A-Za-z0-9_]*' $$f | cut -c6-); do \
+	    echo "$$(dirname $$f) $$t"; go test -run '^$$' -fuzz "^$$t$$" -fuzztime $${FUZZTIME:-10s} $$(dirname $$f); \
+	  done; done
+
+clean: ## remove what was built
+	rm -rf bin $(BUILD)
+
+.PHONY: help deps packages build demo test race lint bench fuzz clean

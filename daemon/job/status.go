@@ -1,0 +1,73 @@
+package job
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+)
+
+// Status is status.json: exactly these ten keys, in this order. Readers exist
+// that refuse an eleventh key; whatever else is to be told goes into Record.
+type Status struct {
+	JobID           string  `json:"job_id"`
+	Status          State   `json:"status"`
+	Progress        float64 `json:"progress"`          // 0..1, never falls, kept on failure
+	CurrentFrame    *int    `json:"current_frame"`     // frames of this state that are done
+	TotalFrames     *int    `json:"total_frames"`      // nil while unknown
+	Message         *string `json:"message"`           // a sentence for people
+	Error           *string `json:"error"`             // set when failed; begins with "cancelled" for a cancelled job
+	OutputVideoPath *string `json:"output_video_path"` // absolute; set when finished
+	MaskPreviewPath *string `json:"mask_preview_path"` // absolute; set once the file is there
+	LogsPath        *string `json:"logs_path"`         // absolute; set from the first write
+}
+
+// JSON returns the file's bytes: indented by two spaces, text as it is, and a
+// newline at the end.
+func (s Status) JSON() []byte { return indented(s) }
+
+// ParseStatus reads a status.json. An unknown key is an error, as it is to the
+// readers that the ten keys are kept for.
+func ParseStatus(data []byte) (Status, error) {
+	var s Status
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&s); err != nil {
+		return Status{}, fmt.Errorf("parse status: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return Status{}, fmt.Errorf("parse status: something follows the object")
+	}
+	switch {
+	case s.JobID == "":
+		return Status{}, fmt.Errorf("parse status: job_id is missing")
+	case !s.Status.Valid():
+		return Status{}, fmt.Errorf("parse status: %q is no status", s.Status)
+	case !(s.Progress >= 0 && s.Progress <= 1):
+		return Status{}, fmt.Errorf("parse status: progress %v is not within 0..1", s.Progress)
+	}
+	return s, nil
+}
+
+// indented encodes v the way all of a job's JSON files are written. The types
+// of this package always encode; probes that do not are a programmer's error.
+func indented(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		panic(fmt.Sprintf("encode %T: %v", v, err))
+	}
+	return b.Bytes()
+}
+
+// RoundProgress returns p with four decimals, within 0..1, so that the files
+// read well.
+func RoundProgress(p float64) float64 {
+	if math.IsNaN(p) {
+		return 0
+	}
+	return math.Round(min(max(p, 0), 1)*1e4) / 1e4
+}

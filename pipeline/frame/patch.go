@@ -1,0 +1,90 @@
+package frame
+
+import "image"
+
+// Patch is the edit of one frame in the frame's own planes: what is added to
+// each sample, and how much of it. It belongs to one stage at a time and is
+// meant to be used again; its memory grows to the largest region and stays.
+type Patch struct {
+	// Region is where Alpha may be above 0, in luma samples of the frame, with
+	// even corners. An empty region leaves the frame as it is.
+	Region image.Rectangle
+	// Alpha is the share of the residual that is added to luma, 0..255, of the
+	// region's size.
+	Alpha Plane
+	// AlphaC is the share for chroma, half the region's size each way: the
+	// mean of the two by two luma shares below it.
+	AlphaC Plane
+	// Residual holds what the edit adds to Y, Cb and Cr where alpha is 255, in
+	// levels (-255..255). Luma has the region's size, chroma half of it.
+	Residual [3]Plane32
+}
+
+// Resize sets the region and gives every plane its size. The samples are
+// whatever the memory held before. The corners of r must be even.
+func (p *Patch) Resize(r image.Rectangle) {
+	w, h := r.Dx(), r.Dy()
+	p.Region = r
+	p.Alpha = p.Alpha.Resized(w, h)
+	p.AlphaC = p.AlphaC.Resized(w/2, h/2)
+	p.Residual[0] = p.Residual[0].Resized(w, h)
+	p.Residual[1] = p.Residual[1].Resized(w/2, h/2)
+	p.Residual[2] = p.Residual[2].Resized(w/2, h/2)
+}
+
+// Empty reports whether the patch changes nothing.
+func (p *Patch) Empty() bool { return p.Region.Empty() }
+
+// Paste adds the patch to f. A sample whose alpha is 0 keeps its value to the
+// last bit; the others are rounded to the nearest level and kept in 0..255.
+func (p *Patch) Paste(f *Frame) {
+	if p.Empty() {
+		return
+	}
+	x, y, w, h := p.Region.Min.X, p.Region.Min.Y, p.Region.Dx(), p.Region.Dy()
+	paste(f.Y().Sub(x, y, w, h), p.Residual[0], p.Alpha)
+	paste(f.Cb().Sub(x/2, y/2, w/2, h/2), p.Residual[1], p.AlphaC)
+	paste(f.Cr().Sub(x/2, y/2, w/2, h/2), p.Residual[2], p.AlphaC)
+}
+
+func paste(dst Plane, residual Plane32, alpha Plane) {
+	for y := range dst.Height {
+		d := dst.Row(y)
+		r := residual.Row(y)[:len(d)]
+		a := alpha.Row(y)[:len(d)]
+		for x := range d {
+			if a[x] == 0 {
+				continue
+			}
+			v := float32(d[x]) + float32(a[x])*(1./255)*r[x] + 0.5
+			switch {
+			case v >= 255:
+				d[x] = 255
+			case v > 0:
+				d[x] = byte(v)
+			default:
+				d[x] = 0
+			}
+		}
+	}
+}
+
+// Resized returns a packed plane of w by h samples in p's memory, or in new
+// memory where p's does not suffice. The samples are whatever it held before.
+func (p Plane) Resized(w, h int) Plane {
+	pix := p.Pix
+	if cap(pix) < w*h {
+		pix = make([]byte, w*h)
+	}
+	return Plane{Pix: pix[:w*h], Stride: w, Width: w, Height: h}
+}
+
+// Resized returns a packed plane of w by h samples in p's memory, or in new
+// memory where p's does not suffice. The samples are whatever it held before.
+func (p Plane32) Resized(w, h int) Plane32 {
+	pix := p.Pix
+	if cap(pix) < w*h {
+		pix = make([]float32, w*h)
+	}
+	return Plane32{Pix: pix[:w*h], Stride: w, Width: w, Height: h}
+}

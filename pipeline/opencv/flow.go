@@ -1,0 +1,79 @@
+package opencv
+
+import (
+	"gocv.io/x/gocv"
+
+	"uredit/pipeline/frame"
+)
+
+// Parameters of Farneback's method: three levels reach motion of about 30
+// samples; polynomials over 5 samples and a window of 15 keep edges of motion
+// within a few samples.
+const (
+	flowScale      = 0.5
+	flowLevels     = 3
+	flowWindow     = 15
+	flowIterations = 2
+	flowPolyN      = 5
+	flowPolySigma  = 1.1
+)
+
+// MaxFlowSide is the longest side, in samples, at which Flow estimates motion.
+// Longer planes are shrunk for the estimate.
+const MaxFlowSide = 512
+
+// Flow implements frame.Ops with Farneback's method.
+func (o *Ops) Flow(dx, dy frame.Plane32, from, to frame.Plane) {
+	w, h := from.Width, from.Height
+	same("Flow", w, h, to.Width, to.Height)
+	same("Flow", w, h, dx.Width, dx.Height)
+	same("Flow", w, h, dy.Width, dy.Height)
+	if w == 0 || h == 0 {
+		return
+	}
+	long := max(w, h)
+	if long <= MaxFlowSide {
+		o.farneback(dx, dy, from, to)
+		return
+	}
+	sw, sh := max(1, w*MaxFlowSide/long), max(1, h*MaxFlowSide/long)
+	o.from, o.to = o.from.Resized(sw, sh), o.to.Resized(sw, sh)
+	o.dx, o.dy = o.dx.Resized(sw, sh), o.dy.Resized(sw, sh)
+	o.Resize(o.from, from, frame.Area)
+	o.Resize(o.to, to, frame.Area)
+	o.farneback(o.dx, o.dy, o.from, o.to)
+	scale(o.dx.Pix, float32(w)/float32(sw))
+	scale(o.dy.Pix, float32(h)/float32(sh))
+	o.Resize32(dx, o.dx, frame.Linear)
+	o.Resize32(dy, o.dy, frame.Linear)
+}
+
+func (o *Ops) farneback(dx, dy frame.Plane32, from, to frame.Plane) {
+	w, h := from.Width, from.Height
+	if cap(o.vectors) < 2*w*h {
+		o.vectors = make([]float32, 2*w*h)
+	}
+	v := o.vectors[:2*w*h]
+	o.vectorsOf(v, from, to)
+	for y := range h {
+		row := v[2*y*w:][:2*w]
+		x, y := dx.Row(y), dy.Row(y)
+		for i := range x {
+			x[i], y[i] = row[2*i], row[2*i+1]
+		}
+	}
+}
+
+func (o *Ops) vectorsOf(v []float32, from, to frame.Plane) {
+	a, b := o.wrap("Flow", from), o.wrap("Flow", to)
+	f := o.view(gocv.MatTypeCV32FC2, bytes(v), from.Width, from.Width, from.Height)
+	defer o.release(&a, &b, &f)
+	gocv.CalcOpticalFlowFarneback(*a.mat(), *b.mat(), f.mat(),
+		flowScale, flowLevels, flowWindow, flowIterations, flowPolyN, flowPolySigma, 0)
+}
+
+func scale(s []float32, k float32) {
+	for i := range s {
+		s[i] *= k
+	}
+}

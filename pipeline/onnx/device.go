@@ -1,0 +1,239 @@
+package onnx
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"uredit/pipeline/fault"
+	"uredit/pipeline/tensor"
+)
+
+// Options say how a device runs its graphs. The zero value is the library's
+// own choice of threads, without spinning.
+type Options struct {
+	Threads     int   // processor threads inside one operation; 0 for one per core
+	Spin        bool  // idle threads spin instead of sleeping: faster, and loud for neighbours
+	MemoryLimit int64 // bytes of one graph's arena on a CUDA device; 0 for no limit
+}
+
+// Device is a processor that graphs run on. Its methods may be called from
+// several goroutines.
+type Device struct {
+	runtime *Runtime
+	name    string
+	cuda    int // device_id; -1 for the CPU
+	options Options
+
+	mu       sync.Mutex
+	closed   bool
+	sessions map[string]*session // by absolute path
+}
+
+// probeGraph is the smallest graph there is, y = Identity(x): running it shows
+// that a device is there before a job depends on it.
+//
+//go:embed probe.onnx
+var probeGraph []byte
+
+// Device opens "cpu", "cuda" (the first card) or "cuda:N" (card N in the order
+// of the PCI bus). A card that was asked for and cannot be used is an error
+// with code fault.DeviceFault; the CPU never takes its place.
+func (r *Runtime) Device(spec string, o Options) (*Device, error) {
+	card, err := parseDevice(spec)
+	if err != nil {
+		return nil, err
+	}
+	if card >= 0 {
+		// CUDA's own order is by speed. It reads the variable once, at its
+		// first use, which is below.
+		if err := os.Setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID"); err != nil {
+			return nil, fmt.Errorf("device %s: %w", spec, err)
+		}
+	}
+	d := &Device{runtime: r, name: spec, cuda: card, options: o, sessions: make(map[string]*session)}
+	if err := d.probe(); err != nil {
+		hint := "the ONNX Runtime library in use does not work on this machine"
+		if card >= 0 {
+			hint = "check `nvidia-smi` and that " + r.library + " is a CUDA build with its CUDA and cuDNN libraries, or use device cpu"
+		}
+		return nil, fault.New(fault.DeviceFault, hint, fmt.Errorf("device %s: %w", spec, err))
+	}
+	r.add(d)
+	return d, nil
+}
+
+// parseDevice returns the card that spec names, -1 for the CPU.
+func parseDevice(spec string) (int, error) {
+	switch spec {
+	case "cpu":
+		return -1, nil
+	case "cuda":
+		return 0, nil
+	}
+	if number, ok := strings.CutPrefix(spec, "cuda:"); ok {
+		n, err := strconv.ParseUint(number, 10, 8)
+		if err == nil {
+			return int(n), nil
+		}
+	}
+	return 0, fault.New(fault.DeviceFault, "a device is cpu, cuda or cuda:N",
+		fmt.Errorf("device %q: unknown name", spec))
+}
+
+// Name returns the device as it was asked for, such as "cuda:1".
+func (d *Device) Name() string { return d.name }
+
+func (d *Device) probe() error {
+	options, err := d.sessionOptions()
+	if err != nil {
+		return err
+	}
+	defer options.Destroy()
+	s, err := ort.NewDynamicAdvancedSessionWithONNXData(probeGraph, []string{"x"}, []string{"y"}, options)
+	if err != nil {
+		return err
+	}
+	defer s.Destroy()
+	in, err := ort.NewTensor(ort.NewShape(1), []float32{1})
+	if err != nil {
+		return err
+	}
+	defer in.Destroy()
+	out, err := ort.NewEmptyTensor[float32](ort.NewShape(1))
+	if err != nil {
+		return err
+	}
+	defer out.Destroy()
+	if err := s.Run([]ort.Value{in}, []ort.Value{out}); err != nil {
+		return err
+	}
+	if y := out.GetData()[0]; y != 1 {
+		return fmt.Errorf("the identity of 1 came out as %v", y)
+	}
+	return nil
+}
+
+// sessionOptions returns fresh options for one graph; the caller destroys them.
+func (d *Device) sessionOptions() (_ *ort.SessionOptions, err error) {
+	o, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			o.Destroy()
+		}
+	}()
+	spin := "0"
+	if d.options.Spin {
+		spin = "1"
+	}
+	if err := errors.Join(
+		o.SetIntraOpNumThreads(d.options.Threads),
+		o.SetInterOpNumThreads(1), // graphs run in order; this pool would only wait
+		o.AddSessionConfigEntry("session.intra_op.allow_spinning", spin),
+	); err != nil {
+		return nil, err
+	}
+	if d.cuda < 0 {
+		return o, nil
+	}
+	cuda, err := ort.NewCUDAProviderOptions()
+	if err != nil {
+		return nil, err
+	}
+	defer cuda.Destroy()
+	if err := cuda.Update(d.cudaSettings()); err != nil {
+		return nil, err
+	}
+	if err := o.AppendExecutionProviderCUDA(cuda); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func (d *Device) cudaSettings() map[string]string {
+	settings := map[string]string{
+		"device_id": strconv.Itoa(d.cuda),
+		// Doubling the arena would hold twice what the largest crop needs.
+		"arena_extend_strategy": "kSameAsRequested",
+		// The exhaustive search would time every algorithm again for each
+		// new shape of the crop.
+		"cudnn_conv_algo_search":       "HEURISTIC",
+		"cudnn_conv_use_max_workspace": "1",
+		"do_copy_in_default_stream":    "1",
+	}
+	if d.options.MemoryLimit > 0 {
+		settings["gpu_mem_limit"] = strconv.FormatInt(d.options.MemoryLimit, 10)
+	}
+	return settings
+}
+
+// Load opens the graph in a file, or returns the one that is open already. A
+// file that was replaced since is loaded anew; a model of the old file then
+// refuses to run. Load is a tensor.Loader.
+func (d *Device) Load(path string) (tensor.Model, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("load model: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, fmt.Errorf("load model %s: device %s is closed", path, d.name)
+	}
+	file, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fault.New(fault.ModelMissing, "the model folder is incomplete: copy or export it again",
+			fmt.Errorf("load model: %w", err))
+	case err != nil:
+		return nil, fault.New(fault.ModelInvalid, "the daemon's user must be able to read the model folder",
+			fmt.Errorf("load model: %w", err))
+	}
+	old := d.sessions[path]
+	if old != nil && sameFile(old.file, file) {
+		return old, nil
+	}
+	if old != nil {
+		// Before the new one, so that a card need not hold both.
+		old.close()
+		delete(d.sessions, path)
+	}
+	s, err := d.open(path, file)
+	if err != nil {
+		return nil, err
+	}
+	d.sessions[path] = s
+	return s, nil
+}
+
+func sameFile(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// Close closes the device's graphs; runs under way are waited for. Models of a
+// closed device refuse to run.
+func (d *Device) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	for _, s := range d.sessions {
+		s.close()
+	}
+	clear(d.sessions)
+	d.runtime.remove(d)
+	return nil
+}

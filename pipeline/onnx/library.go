@@ -1,0 +1,50 @@
+package onnx
+
+import (
+	"os"
+	"path/filepath"
+)
+
+const (
+	libraryVariable = "UREDIT_ORT_LIBRARY"
+	libraryName     = "libonnxruntime.so"
+)
+
+// libraryPaths returns where to look for the library, best first. A path that
+// the user gave is the only one: another library in its place would be a
+// surprise.
+func libraryPaths(given string) []string {
+	if given != "" {
+		return []string{given}
+	}
+	if given = os.Getenv(libraryVariable); given != "" {
+		return []string{given}
+	}
+	var paths []string
+	if exe, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = real
+		}
+		paths = besides(filepath.Dir(exe))
+	}
+	for _, dir := range []string{
+		"/usr/local/lib", "/usr/lib/uredit",
+		"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib",
+		"/opt/onnxruntime/lib",
+	} {
+		paths = append(paths, filepath.Join(dir, libraryName))
+	}
+	// A bare name leaves the search to the dynamic linker: LD_LIBRARY_PATH
+	// and the linker's cache.
+	return append(paths, libraryName, libraryName+".1")
+}
+
+// besides returns the places relative to the executable's directory: unpacked
+// beside it, in the source tree, and installed under a prefix.
+func besides(dir string) []string {
+	return []string{
+		filepath.Join(dir, libraryName),
+		filepath.Join(dir, "..", "build", "onnxruntime", libraryName),
+		filepath.Join(dir, "..", "lib", "uredit", libraryName),
+	}
+}

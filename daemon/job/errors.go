@@ -1,8 +1,9 @@
 package job
 
 import (
-	"fmt"
 	"strings"
+
+	"uredit/daemon/document"
 )
 
 // Codes that users, scripts and the daemon branch on. A code never changes its
@@ -42,23 +43,8 @@ type Error struct {
 
 // Error returns the whole sentence: FILE:LINE: KEY: MESSAGE (hint: HINT).
 func (e *Error) Error() string {
-	var b strings.Builder
-	switch {
-	case e.File != "" && e.Line > 0:
-		fmt.Fprintf(&b, "%s:%d: ", e.File, e.Line)
-	case e.File != "":
-		b.WriteString(e.File + ": ")
-	case e.Line > 0:
-		fmt.Fprintf(&b, "line %d: ", e.Line)
-	}
-	if e.Key != "" {
-		b.WriteString(e.Key + ": ")
-	}
-	b.WriteString(e.Message)
-	if e.Hint != "" {
-		b.WriteString(" (hint: " + e.Hint + ")")
-	}
-	return b.String()
+	f := document.Fault{File: e.File, Line: e.Line, Key: e.Key, Message: e.Message, Hint: e.Hint}
+	return f.Error()
 }
 
 // Unwrap returns the cause.

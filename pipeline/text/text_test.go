@@ -1,0 +1,358 @@
+package text
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Of the file's merges CLIP uses the first 48894: with 512 single bytes and the
+// two frame tokens they make 49408 ids.
+const (
+	clipMerges     = 48894
+	clipVocabulary = 49408
+	clipBegin      = 49406
+	clipEnd        = 49407
+)
+
+// clip reads OpenAI's merges once for all tests.
+var clip = sync.OnceValues(func() ([]string, error) {
+	f, err := os.Open("testdata/bpe_simple_vocab_16e6.txt.gz")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	var merges []string
+	for s := bufio.NewScanner(z); len(merges) <= clipMerges && s.Scan(); {
+		merges = append(merges, s.Text())
+	}
+	return merges[1:], nil
+})
+
+// clipVocab numbers the tokens as CLIP does: printable bytes first, the others
+// after them, the same at a word's end, the merges in order, the frame tokens.
+func clipVocab(merges []string) map[string]int32 {
+	vocab := make(map[string]int32)
+	add := func(s string) { vocab[s] = int32(len(vocab)) }
+	runes := byteRunes()
+	slices.SortStableFunc(runes[:], func(a, b rune) int { return int(a) - int(b) })
+	for _, suffix := range []string{"", endOfWord} {
+		for _, r := range runes {
+			add(string(r) + suffix)
+		}
+	}
+	for _, m := range merges {
+		add(strings.ReplaceAll(m, " ", ""))
+	}
+	add(defaultBegin)
+	add(defaultEnd)
+	return vocab
+}
+
+func marshal(t testing.TB, v any) string {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// folder writes files and returns their folder.
+func folder(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// clipFolder returns the content of a folder with CLIP's whole vocabulary.
+func clipFolder(t testing.TB) map[string]string {
+	t.Helper()
+	merges, err := clip()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(merges) != clipMerges {
+		t.Fatalf("%d merges, want %d", len(merges), clipMerges)
+	}
+	vocab := clipVocab(merges)
+	if len(vocab) != clipVocabulary {
+		t.Fatalf("%d tokens, want %d", len(vocab), clipVocabulary)
+	}
+	return map[string]string{
+		vocabFile:  marshal(t, vocab),
+		mergesFile: "#version: 0.2\n" + strings.Join(merges, "\n") + "\n",
+	}
+}
+
+func load(t testing.TB, files map[string]string) *Tokenizer {
+	t.Helper()
+	tok, err := Load(folder(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// shared is a tokenizer with CLIP's whole vocabulary, made once for the tests
+// that only read it.
+var shared = sync.OnceValues(func() (*Tokenizer, error) {
+	merges, err := clip()
+	if err != nil {
+		return nil, err
+	}
+	v := &vocabulary{file: mergesFile, ids: clipVocab(merges)}
+	for _, m := range merges {
+		s, err := splitMerge(m)
+		if err != nil {
+			return nil, err
+		}
+		v.merges = append(v.merges, s)
+	}
+	return build(v, specialTokens{Begin: defaultBegin, End: defaultEnd, Pad: defaultEnd})
+})
+
+func sharedCLIP(t testing.TB) *Tokenizer {
+	t.Helper()
+	tok, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// goldens are the ids between the frame tokens that CLIP's own tokenizer gives.
+var goldens = []struct {
+	text string
+	ids  []int64
+}{
+	{"a photo of a cat", []int64{320, 1125, 539, 320, 2368}},
+	{"A painting of a squirrel eating a burger", []int64{320, 3086, 539, 320, 14004, 4371, 320, 6548}},
+	{"make the yellow dress red, keep its origin style", []int64{1078, 518, 4481, 2595, 736, 267, 1726, 902, 12372, 1844}},
+	{"Turn him into a CYBORG!", []int64{2105, 1269, 1095, 320, 36650, 256}},
+	{"turn into cyborg", []int64{2105, 1095, 36650}},
+	{"make the hair curly and black", []int64{1078, 518, 2225, 20795, 537, 1449}},
+	{"give the person a big curly black afro hairstyle", []int64{1781, 518, 2533, 320, 1205, 20795, 1449, 21795, 22324}},
+	{"it's 3D & 100% café — don't", []int64{585, 568, 274, 323, 261, 272, 271, 271, 260, 15304, 2005, 847, 713}},
+	{"  weird   spacing\n\ttabs ", []int64{5613, 588, 9442, 29163}},
+	{"weird\u00a0\u3000\u2028spacing\u0085tabs", []int64{5613, 588, 9442, 29163}},
+	{"naïve résumé", []int64{1097, 35689, 563, 29106, 7054, 4166}},
+	{"nai\u0308ve re\u0301sume\u0301", []int64{1097, 35689, 563, 29106, 7054, 4166}}, // decomposed
+	{"I'LL we've they're", []int64{328, 1342, 649, 1200, 889, 982}},
+	{"emoji 🔥🔥 test", []int64{16327, 11771, 1628}},
+	{"把头发变成红色", []int64{162, 232, 232, 23170, 112, 34517, 239, 34517, 246, 162, 230, 238, 163, 118, 95, 164, 231, 366}},
+	{"", nil},
+	{" \n\u00a0", nil},
+}
+
+func TestGoldens(t *testing.T) {
+	files := clipFolder(t)
+	merges, _ := clip()
+	pairs := make([][]string, len(merges))
+	for i, m := range merges {
+		pairs[i] = strings.Fields(m)
+	}
+	model := map[string]any{"type": "BPE", "end_of_word_suffix": endOfWord, "vocab": clipVocab(merges)}
+	whole := func(merges any) map[string]string {
+		m := maps.Clone(model)
+		m["merges"] = merges
+		return map[string]string{wholeFile: marshal(t, map[string]any{"model": m})}
+	}
+	for name, files := range map[string]map[string]string{
+		"vocab.json and merges.txt":    files,
+		"tokenizer.json, pairs":        whole(pairs),
+		"tokenizer.json, old spelling": whole(merges),
+	} {
+		t.Run(name, func(t *testing.T) {
+			tok := load(t, files)
+			for _, g := range goldens {
+				for range 2 { // the second time from the cache
+					ids, attention, cut := tok.Encode(g.text, 77)
+					want := slices.Concat([]int64{clipBegin}, g.ids, []int64{clipEnd})
+					used := len(want)
+					for len(want) < 77 {
+						want = append(want, clipEnd)
+					}
+					if !slices.Equal(ids, want) {
+						t.Errorf("Encode(%q) = %v, want %v", g.text, ids[:used+1], want[:used+1])
+					}
+					if i := slices.Index(attention, 0); i != used || slices.Contains(attention[i:], 1) {
+						t.Errorf("Encode(%q): attention %v, want %d ones", g.text, attention, used)
+					}
+					if cut != nil {
+						t.Errorf("Encode(%q) cut %q", g.text, cut)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestLowerCaseIsUnicodes(t *testing.T) {
+	tok := sharedCLIP(t)
+	for _, pair := range [][2]string{
+		{"ΟΔΟΣ", "οδος"},          // final sigma
+		{"İSTANBUL", "i̇stanbul"}, // one letter becomes two
+	} {
+		got, _, _ := tok.Encode(pair[0], 77)
+		want, _, _ := tok.Encode(pair[1], 77)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q is not read as %q: %v, %v", pair[0], pair[1], got[:12], want[:12])
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	tok := sharedCLIP(t)
+	for _, tt := range []struct {
+		length int
+		ids    []int64
+		cut    []string
+	}{
+		{8, []int64{clipBegin, 585, 568, 36650, 256, clipEnd, clipEnd, clipEnd}, nil},
+		{6, []int64{clipBegin, 585, 568, 36650, 256, clipEnd}, nil},
+		{5, []int64{clipBegin, 585, 568, 36650, clipEnd}, []string{"!"}},
+		{4, []int64{clipBegin, 585, 568, clipEnd}, []string{"cyborg", "!"}},
+		{2, []int64{clipBegin, clipEnd}, []string{"it", "'s", "cyborg", "!"}},
+		{1, []int64{clipBegin}, []string{"it", "'s", "cyborg", "!"}},
+		{0, nil, []string{"it", "'s", "cyborg", "!"}},
+		{-1, nil, []string{"it", "'s", "cyborg", "!"}},
+	} {
+		ids, attention, cut := tok.Encode("It's CYBORG!", tt.length)
+		if !slices.Equal(ids, tt.ids) || !slices.Equal(cut, tt.cut) || len(attention) != len(ids) {
+			t.Errorf("length %d: %v %q, want %v %q", tt.length, ids, cut, tt.ids, tt.cut)
+		}
+	}
+	// A word of several tokens may fit in part.
+	if ids, _, cut := tok.Encode("naïve résumé", 5); !slices.Equal(ids, []int64{clipBegin, 1097, 35689, 563, clipEnd}) ||
+		!slices.Equal(cut, []string{"résumé"}) {
+		t.Errorf("partly: %v %q", ids, cut)
+	}
+	if ids, _, cut := tok.Encode("naïve", 3); len(ids) != 3 || !slices.Equal(cut, []string{"naïve"}) {
+		t.Errorf("within a word: %v %q", ids, cut)
+	}
+}
+
+func TestSpecialTokens(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		special string
+		config  string
+		pad     int64
+		length  int
+	}{
+		{name: "neither file", pad: 1},
+		{name: "map, string", special: `{"unk_token":"?","pad_token":"?"}`, pad: 7},
+		{name: "map, object", special: `{"unk_token":{"content":"?"},"pad_token":{"content":"?","lstrip":false}}`, pad: 7},
+		{name: "config", config: `{"pad_token":"?","model_max_length":77}`, pad: 7, length: 77},
+		{name: "the map wins", special: `{"unk_token":"?","pad_token":"?"}`, config: `{"pad_token":"<|endoftext|>"}`, pad: 7},
+		{name: "null", special: `{"unk_token":"?","pad_token":null}`, config: `{"pad_token":null}`, pad: 1},
+		{name: "no limit", config: `{"model_max_length":1000000000000000019884624838656}`, pad: 1},
+		{name: "another end token", special: `{"unk_token":"?","eos_token":"?","bos_token":"a"}`, pad: 7},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			files := small()
+			if tt.special != "" {
+				files[specialFile] = tt.special
+			}
+			if tt.config != "" {
+				files[configFile] = tt.config
+			}
+			tok := load(t, files)
+			ids, _, _ := tok.Encode("a", 5)
+			if ids[4] != tt.pad {
+				t.Errorf("pads with %d, want %d", ids[4], tt.pad)
+			}
+			if tok.MaxLength() != tt.length {
+				t.Errorf("MaxLength() = %d, want %d", tok.MaxLength(), tt.length)
+			}
+		})
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	tok := load(t, clipFolder(t))
+	var word [3]byte
+	for i := range 2*cacheWords + 1 {
+		word = [3]byte{'a' + byte(i%26), 'a' + byte(i/26%26), 'a' + byte(i/676%26)}
+		tok.Encode(string(word[:]), 77)
+	}
+	tok.Encode(strings.Repeat("long", cacheWordSize), 77)
+	if len(tok.cache) == 0 || len(tok.cache) > cacheWords {
+		t.Errorf("%d words cached, want 1..%d", len(tok.cache), cacheWords)
+	}
+	for w := range tok.cache {
+		if len(w) > cacheWordSize {
+			t.Errorf("a word of %d bytes is cached", len(w))
+		}
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	tok := sharedCLIP(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for _, g := range goldens {
+				if ids, _, _ := tok.Encode(g.text, 77); len(g.ids) > 0 && ids[1] != g.ids[0] {
+					t.Errorf("Encode(%q)[1] = %d, want %d", g.text, ids[1], g.ids[0])
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestMergeOrder compares the queue with CLIP's own way of merging: again and
+// again all places of the pair with the lowest rank, from left to right.
+func TestMergeOrder(t *testing.T) {
+	tok := sharedCLIP(t)
+	naive := func(w string) []int32 {
+		tokens := make([]int32, len(w))
+		for i := range len(w) {
+			tokens[i] = tok.symbols.inner[w[i]]
+		}
+		tokens[len(w)-1] = tok.symbols.last[w[len(w)-1]]
+		for {
+			best, found := merge{}, pair{-1, -1}
+			for i := range len(tokens) - 1 {
+				p := pair{tokens[i], tokens[i+1]}
+				if m, ok := tok.merges[p]; ok && (found.left < 0 || m.rank < best.rank) {
+					best, found = m, p
+				}
+			}
+			if found.left < 0 {
+				return tokens
+			}
+			for i := 0; i < len(tokens)-1; i++ {
+				if (pair{tokens[i], tokens[i+1]}) == found {
+					tokens = slices.Replace(tokens, i, i+2, best.id)
+				}
+			}
+		}
+	}
+	for _, w := range []string{
+		"a", "aa", "aaa", "aaaa", "aaaaaaaaa", "ababab", "hahahahaha", "mississippi", "antidisestablishmentarianism",
+		"zzzzzzzzzzzzz", "!!!!!!!", "...---...", "straßenbahnhaltestelle", "ooooohhhhh", "lololololol", "😀😀😀😀",
+	} {
+		if got, want := tok.encodeWord(w), naive(w); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", w, got, want)
+		}
+	}
+}

@@ -1,0 +1,284 @@
+package nut
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+)
+
+const (
+	maxPacket = 1 << 20 // bytes of a header packet
+	maxFrame  = 1 << 30 // bytes of a picture
+	maxSide   = 1 << 16 // samples
+)
+
+// Reader reads the pictures of a file with one video stream.
+type Reader struct {
+	r       *bufio.Reader
+	crc     *crcTable
+	header  Header
+	codes   [256]frameCode
+	elided  []int // lengths of headers that small frames leave out
+	shift   uint  // bits of a coded time
+	last    int64 // time of the last frame or syncpoint
+	left    int   // bytes of the current picture not read yet
+	synced  bool
+	scratch []byte // content of the current packet
+}
+
+// frameCode is what a frame's first byte stands for.
+type frameCode struct {
+	flags     uint64
+	ptsDelta  int64
+	sizeMul   uint64
+	sizeLSB   uint64
+	reserved  uint64
+	headerIdx uint64
+}
+
+// NewReader reads the headers up to the first syncpoint.
+func NewReader(r io.Reader) (*Reader, error) {
+	nr := &Reader{r: bufio.NewReaderSize(r, 1<<16), crc: newCRCTable()}
+	var id [len(identification)]byte
+	if _, err := io.ReadFull(nr.r, id[:]); err != nil {
+		return nil, fmt.Errorf("nut: read identification: %w", err)
+	}
+	if string(id[:]) != identification {
+		return nil, errors.New("nut: not a NUT file")
+	}
+	var haveMain, haveStream bool
+	for !nr.synced {
+		first, err := nr.r.ReadByte()
+		if err != nil {
+			return nil, fmt.Errorf("nut: read headers: %w", err)
+		}
+		if first != 'N' {
+			return nil, errors.New("nut: frame before the first syncpoint")
+		}
+		code, body, err := nr.packet()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case code == codeMain && !haveMain:
+			haveMain, err = true, nr.parseMain(body)
+		case code == codeStream && haveMain && !haveStream:
+			haveStream, err = true, nr.parseStream(body)
+		case code == codeInfo && haveStream:
+			nr.parseInfo(body)
+		case code == codeSyncpoint && haveStream:
+			err = nr.parseSyncpoint(body)
+		case code == codeSyncpoint, code == codeStream:
+			err = errors.New("nut: packets out of order")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nr, nil
+}
+
+// Header returns the stream's description.
+func (r *Reader) Header() Header { return r.header }
+
+// Next goes to the next picture, past what is left of the current one, and
+// returns its time and the number of its bytes. At the end of a complete file
+// the error is io.EOF, inside a packet io.ErrUnexpectedEOF.
+func (r *Reader) Next() (pts int64, size int, err error) {
+	if r.left > 0 {
+		n, err := r.r.Discard(r.left)
+		r.left -= n
+		if err != nil {
+			return 0, 0, fmt.Errorf("nut: skip picture: %w", unexpected(err))
+		}
+	}
+	for {
+		first, err := r.r.ReadByte()
+		if err == io.EOF {
+			return 0, 0, io.EOF
+		}
+		if err != nil {
+			return 0, 0, fmt.Errorf("nut: read frame: %w", err)
+		}
+		if first != 'N' {
+			return r.frame(first)
+		}
+		code, body, err := r.packet()
+		if err != nil {
+			return 0, 0, err
+		}
+		if code == codeSyncpoint {
+			if err := r.parseSyncpoint(body); err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+}
+
+// Read reads samples of the current picture; io.EOF at its end. Large reads go
+// straight from the pipe to p.
+func (r *Reader) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := r.r.Read(p[:min(len(p), r.left)])
+	r.left -= n
+	if err != nil && r.left > 0 {
+		return n, unexpected(err)
+	}
+	return n, nil
+}
+
+// packet reads the rest of a packet whose first byte was 'N'. The content
+// stays valid until the next call.
+func (r *Reader) packet() (code uint64, body []byte, err error) {
+	code = uint64('N') << 56
+	for shift := 48; shift >= 0; shift -= 8 {
+		b, err := r.r.ReadByte()
+		if err != nil {
+			return 0, nil, fmt.Errorf("nut: read start code: %w", unexpected(err))
+		}
+		code |= uint64(b) << shift
+	}
+	switch code {
+	case codeMain, codeStream, codeInfo, codeSyncpoint, codeIndex:
+	default:
+		return 0, nil, fmt.Errorf("nut: unknown start code %#x", code)
+	}
+	size, err := r.readV()
+	if err != nil {
+		return 0, nil, err
+	}
+	if size < 4 || size > maxPacket && code != codeIndex || size > math.MaxInt32 {
+		return 0, nil, fmt.Errorf("nut: packet of %d bytes", size)
+	}
+	if size > smallPacket {
+		if _, err := r.r.Discard(4); err != nil {
+			return 0, nil, fmt.Errorf("nut: read packet: %w", unexpected(err))
+		}
+	}
+	if code == codeIndex { // grows with the file and serves only seeking
+		if _, err := r.r.Discard(int(size)); err != nil {
+			return 0, nil, fmt.Errorf("nut: skip index: %w", unexpected(err))
+		}
+		return code, nil, nil
+	}
+	if cap(r.scratch) < int(size) {
+		r.scratch = make([]byte, size)
+	}
+	b := r.scratch[:size]
+	if _, err := io.ReadFull(r.r, b); err != nil {
+		return 0, nil, fmt.Errorf("nut: read packet: %w", unexpected(err))
+	}
+	body = b[:size-4]
+	if r.crc.sum(body) != binary.BigEndian.Uint32(b[size-4:]) {
+		return 0, nil, errors.New("nut: packet with a wrong checksum")
+	}
+	return code, body, nil
+}
+
+// frame reads the rest of a frame's header.
+func (r *Reader) frame(code byte) (pts int64, size int, err error) {
+	c := r.codes[code]
+	flags := c.flags
+	var fail error
+	field := func(flag uint64) uint64 { // zero when absent
+		if flags&flag == 0 || fail != nil {
+			return 0
+		}
+		var v uint64
+		v, fail = r.readV()
+		return v
+	}
+	flags ^= field(flagCoded)
+	if flags&flagInvalid != 0 {
+		return 0, 0, fmt.Errorf("nut: invalid frame code %d", code)
+	}
+	if flags&flagSideData != 0 {
+		return 0, 0, errors.New("nut: frame with side data")
+	}
+	stream := field(flagStreamID)
+	pts = r.last + c.ptsDelta
+	if flags&flagCodedPTS != 0 {
+		pts = r.fullPTS(field(flagCodedPTS))
+	}
+	msb := field(flagSizeMSB)
+	field(flagMatchTime)
+	headerIdx := c.headerIdx
+	if flags&flagHeaderIdx != 0 {
+		headerIdx = field(flagHeaderIdx)
+	}
+	reserved := c.reserved
+	if flags&flagReserved != 0 {
+		reserved = field(flagReserved)
+	}
+	if reserved > 256 {
+		return 0, 0, errors.New("nut: frame with too many reserved fields")
+	}
+	for range reserved {
+		if _, err := r.readV(); err != nil {
+			return 0, 0, err
+		}
+	}
+	if fail != nil {
+		return 0, 0, fail
+	}
+	if flags&flagChecksum != 0 {
+		if _, err := r.r.Discard(4); err != nil {
+			return 0, 0, fmt.Errorf("nut: read frame: %w", unexpected(err))
+		}
+	}
+	if stream != 0 || msb > maxFrame || c.sizeMul > maxFrame {
+		return 0, 0, errors.New("nut: frame of another stream or too large")
+	}
+	total := msb*c.sizeMul + c.sizeLSB
+	if total > maxFrame {
+		return 0, 0, fmt.Errorf("nut: frame of %d bytes", total)
+	}
+	if total <= smallPacket && headerIdx > 0 {
+		// The elided header is part of the samples; raw pictures never have one.
+		return 0, 0, errors.New("nut: frame with an elided header")
+	}
+	if pts < 0 {
+		return 0, 0, fmt.Errorf("nut: negative time %d", pts)
+	}
+	r.last, r.left = pts, int(total)
+	return pts, int(total), nil
+}
+
+// fullPTS completes a time of which only the lowest bits were coded.
+func (r *Reader) fullPTS(coded uint64) int64 {
+	if limit := uint64(1) << r.shift; coded >= limit {
+		return int64(coded - limit)
+	}
+	mask := int64(1)<<r.shift - 1
+	delta := r.last - mask/2
+	return (int64(coded)-delta)&mask + delta
+}
+
+func (r *Reader) readV() (uint64, error) {
+	var v uint64
+	for {
+		b, err := r.r.ReadByte()
+		if err != nil {
+			return 0, fmt.Errorf("nut: read number: %w", unexpected(err))
+		}
+		if v > math.MaxInt64>>7 {
+			return 0, errors.New("nut: number over 63 bits")
+		}
+		v = v<<7 | uint64(b&0x7F)
+		if b&0x80 == 0 {
+			return v, nil
+		}
+	}
+}
+
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -20,11 +20,18 @@ const maxDepth = 64
 
 // Locations returns the names of the files that hold the data of the graph in
 // r, sorted and without repetition: what the graph's external tensors call
-// their location. It reads through the file once and keeps only the names, so
-// a file of gigabytes costs no memory. A file that cannot be read as a
-// ModelProto with a graph gives ErrFormat.
-func Locations(r io.Reader) ([]string, error) {
-	s := scanner{in: bufio.NewReaderSize(r, 1<<16)}
+// their location. It steps over the data of tensors, so a file of gigabytes
+// costs neither memory nor time. A file that cannot be read as a ModelProto
+// with a graph gives ErrFormat.
+func Locations(r io.ReadSeeker) ([]string, error) {
+	size, err := r.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	s := scanner{file: r, in: bufio.NewReader(r), size: size}
 	if err := s.message(modelProto, -1, 0); err != nil {
 		return nil, err
 	}
@@ -76,8 +83,10 @@ func (k kind) within(field uint64) kind {
 }
 
 type scanner struct {
-	in    *bufio.Reader
-	at    int64
+	file  io.ReadSeeker
+	in    *bufio.Reader // over file
+	at    int64         // bytes consumed
+	size  int64         // of the file
 	found []string
 	graph bool
 }
@@ -190,12 +199,17 @@ func (s *scanner) varint() (uint64, error) {
 }
 
 func (s *scanner) skip(n int64) error {
-	done, err := io.CopyN(io.Discard, s.in, n)
-	s.at += done
-	if err != nil {
-		return s.ended(err)
+	if n > s.size-s.at {
+		return s.ended(io.EOF)
 	}
-	return nil
+	s.at += n
+	if n <= int64(s.in.Buffered()) {
+		_, err := s.in.Discard(int(n))
+		return err
+	}
+	_, err := s.file.Seek(s.at, io.SeekStart)
+	s.in.Reset(s.file)
+	return err
 }
 
 // ended turns the end of the file inside a field into a sentence.

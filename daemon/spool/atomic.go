@@ -1,0 +1,170 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// ErrLost says that a name was no longer there: another process, or the user,
+// was faster. It is an ordinary event.
+var ErrLost = errors.New("taken by somebody else")
+
+// list reads a directory that is opened for this call: a kept handle may show
+// an old listing on a network file system.
+func list(root *os.Root, dir string) ([]fs.DirEntry, error) {
+	f, err := root.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(-1)
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, err
+}
+
+// contains says whether a fresh listing of name's directory shows it.
+func contains(root *os.Root, name string) (bool, error) {
+	entries, err := list(root, path.Dir(name))
+	if err != nil {
+		return false, err
+	}
+	base := path.Base(name)
+	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == base }), nil
+}
+
+// move renames oldName to newName, which never existed, and makes the move
+// durable. After an error of the rename the listing decides.
+func (s *Spool) move(oldName, newName string) error {
+	if err := s.settleRename(s.rename(oldName, newName), newName); err != nil {
+		return err
+	}
+	return s.syncMove(oldName, newName)
+}
+
+// settleRename turns the answer of a rename into what happened.
+func (s *Spool) settleRename(answer error, newName string) error {
+	if answer == nil {
+		return nil
+	}
+	there, err := contains(s.root, newName)
+	for try := 0; err != nil && transient(err) && try < 3; try++ {
+		there, err = contains(s.root, newName)
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w (and its directory cannot be listed: %w)", answer, err)
+	case there:
+		return nil
+	case errors.Is(answer, fs.ErrNotExist):
+		return fmt.Errorf("%w: %w", ErrLost, answer)
+	}
+	return answer
+}
+
+func transient(err error) bool {
+	return errors.Is(err, syscall.ESTALE) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EINTR)
+}
+
+func (s *Spool) syncMove(oldName, newName string) error {
+	if err := syncDir(s.root, path.Dir(newName)); err != nil {
+		return err
+	}
+	if path.Dir(oldName) == path.Dir(newName) {
+		return nil
+	}
+	return syncDir(s.root, path.Dir(oldName))
+}
+
+// syncDir makes the names in a directory durable. A directory that may be
+// written but not read cannot be opened and is left to the file system.
+func syncDir(root *os.Root, dir string) error {
+	f, err := root.Open(dir)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("sync %s: %w", dir, err)
+	}
+	return nil
+}
+
+// A writer makes whole files. Its temporary files carry the host's id, so that
+// the host can sweep up what a dead process of its own left.
+type writer struct{ host string }
+
+// putAbsent makes name with data, unless there is one: then it returns an
+// error that is fs.ErrExist. The file appears whole.
+func (w writer) putAbsent(root *os.Root, name string, data []byte) error {
+	tmp, err := w.writeTemp(root, path.Dir(name), data)
+	if err != nil {
+		return err
+	}
+	defer root.Remove(tmp)
+	if err := root.Link(tmp, name); err != nil {
+		return err
+	}
+	return syncDir(root, path.Dir(name))
+}
+
+// replace gives name the content data, whole.
+func (w writer) replace(root *os.Root, name string, data []byte) error {
+	tmp, err := w.writeTemp(root, path.Dir(name), data)
+	if err != nil {
+		return err
+	}
+	if err := root.Rename(tmp, name); err != nil {
+		root.Remove(tmp)
+		return err
+	}
+	return syncDir(root, path.Dir(name))
+}
+
+// temp returns a new hidden name in dir.
+func (w writer) temp(dir string) string {
+	return path.Join(dir, tempPrefix+w.host+"-"+random36(8))
+}
+
+const tempPrefix = ".tmp-"
+
+// writeTemp writes data to a new hidden file in dir and syncs it.
+func (w writer) writeTemp(root *os.Root, dir string, data []byte) (name string, err error) {
+	name = w.temp(dir)
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		root.Remove(name)
+		return "", err
+	}
+	return name, nil
+}
+
+// sweep removes the temporary files of this host in dir.
+func (w writer) sweep(root *os.Root, dir string) error {
+	entries, err := list(root, dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), tempPrefix+w.host+"-") {
+			continue
+		}
+		if err := root.Remove(path.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,337 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Claim is a job that this process holds: a name in active. It is used by
+// one goroutine at a time. After Reject, Enqueue, Done, Fail or Requeue it is
+// over.
+type Claim struct {
+	ActiveName
+	// Source is the request's name below inbox, "" when a predecessor claimed
+	// it and did not live to use it.
+	Source string
+	entry  Entry
+}
+
+func (c *Claim) file() string { return path.Join(ActiveDir, c.ActiveName.String()) }
+
+// Claim takes a request out of the inbox. The rename decides between several
+// daemons: the others get ErrLost, and so does a request that was replaced or
+// written to since the look, which stays in the inbox.
+func (s *Spool) Claim(e Entry) (*Claim, error) {
+	c := &Claim{
+		ActiveName: ActiveName{
+			JobName:  JobName{Job: NewJob(time.Now()), Epoch: 1},
+			Instance: s.instance,
+		},
+		Source: e.Name,
+		entry:  e,
+	}
+	if err := s.claim(c, e); err != nil {
+		return nil, fmt.Errorf("claim inbox/%s: %w", e.Name, err)
+	}
+	return c, nil
+}
+
+func (s *Spool) claim(c *Claim, e Entry) error {
+	from, base, err := s.inboxParent(e.Name)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: %w", ErrLost, err)
+		}
+		return err
+	}
+	defer unix.Close(from)
+	active, err := s.root.Open(ActiveDir)
+	if err != nil {
+		return err
+	}
+	defer active.Close()
+	err = unix.Renameat(from, base, int(active.Fd()), c.ActiveName.String())
+	if err := s.settleRename(err, c.file()); err != nil {
+		return err
+	}
+	if err := errors.Join(syncDir(s.root, ActiveDir), syncDir(s.root, path.Dir(path.Join(InboxDir, e.Name)))); err != nil {
+		return err
+	}
+	now, err := s.held(c)
+	if err != nil {
+		return err
+	}
+	if now.Inode != e.Inode || now.Size != e.Size {
+		return errors.Join(ErrLost, s.giveBack(c.file(), e.Name))
+	}
+	return nil
+}
+
+// held looks at the file of a claim. Its times are not compared: a rename
+// changes them on some file systems.
+func (s *Spool) held(c *Claim) (Entry, error) {
+	info, err := s.root.Lstat(c.file())
+	if err != nil {
+		return Entry{}, err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || !info.Mode().IsRegular() {
+		return Entry{}, nil
+	}
+	return Entry{Size: st.Size, Inode: st.Ino}, nil
+}
+
+// giveBack puts a file from active into the inbox, under another name when its
+// own is taken again. A link never replaces a file; a rename would.
+func (s *Spool) giveBack(file, name string) error {
+	back := path.Join(InboxDir, name)
+	err := s.root.Link(file, back)
+	if err != nil {
+		ext := path.Ext(name)
+		flat := strings.ReplaceAll(strings.TrimSuffix(name, ext), "/", "-")
+		back = path.Join(InboxDir, flat+"-"+random36(6)+ext)
+		err = s.root.Link(file, back)
+	}
+	if err != nil {
+		return fmt.Errorf("give back %s: %w", name, err)
+	}
+	return errors.Join(s.root.Remove(file), syncDir(s.root, InboxDir), syncDir(s.root, ActiveDir))
+}
+
+// Read returns the content of a claimed request, at most limit bytes of it.
+// What is not a regular file reads as an error.
+func (s *Spool) Read(c *Claim, limit int64) ([]byte, error) {
+	f, err := s.root.OpenFile(c.file(), os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, fmt.Errorf("read request: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read request: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read request: %s is no regular file", c.ActiveName)
+	}
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// A Reason is why a request or a job went where it did.
+type Reason struct {
+	JSON []byte // reason.json
+	Text []byte // reason.txt, for people; not written when empty
+}
+
+// Reject moves a request that is no job to rejected/ and returns that
+// directory, relative to the root. The request file goes as it was.
+func (s *Spool) Reject(c *Claim, why Reason) (dir string, err error) {
+	name, file := "request", nestedName
+	if c.Source != "" {
+		name = printable(Entry{Name: c.Source}.Base())
+		if path.Ext(c.Source) == ".json" {
+			file = "request.json"
+		}
+	}
+	dir = path.Join(RejectedDir, c.Job+"-"+name)
+	if err := s.conclude(c, dir, file, why); err != nil {
+		return "", fmt.Errorf("reject %s: %w", c.Job, err)
+	}
+	return dir, nil
+}
+
+// printable keeps what is harmless in a directory's name.
+func printable(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r < ' ' || r == '/' || r == '\x7f' || r == utf8.RuneError {
+			return '_'
+		}
+		return r
+	}, name)
+	for len(name) > 100 {
+		_, size := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-size]
+	}
+	return name
+}
+
+// conclude writes the reason into dir, then moves the claim's file there: the
+// rename is the record, the reason is already beside it.
+func (s *Spool) conclude(c *Claim, dir, file string, why Reason) error {
+	if err := s.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := syncDir(s.root, path.Dir(dir)); err != nil {
+		return err
+	}
+	if err := s.write.replace(s.root, path.Join(dir, "reason.json"), why.JSON); err != nil {
+		return err
+	}
+	if len(why.Text) > 0 {
+		if err := s.write.replace(s.root, path.Join(dir, "reason.txt"), why.Text); err != nil {
+			return err
+		}
+	}
+	if err := s.move(c.file(), path.Join(dir, file)); err != nil {
+		return err
+	}
+	return s.forget(c.Job)
+}
+
+// Enqueue makes a claim a job that waits for a device. Data is the request as
+// it was checked: it is kept as the job's truth. Rank 0 runs first, 9 last.
+func (s *Spool) Enqueue(c *Claim, data []byte, rank int) (QueueName, error) {
+	if err := s.write.putAbsent(s.root, requestFile(c.Job), data); err != nil && !errors.Is(err, fs.ErrExist) {
+		return QueueName{}, fmt.Errorf("enqueue %s: %w", c.Job, err)
+	}
+	if err := s.keepNewcomer(c); err != nil {
+		return QueueName{}, fmt.Errorf("enqueue %s: %w", c.Job, err)
+	}
+	return s.enqueue(c, rank, time.Now())
+}
+
+// keepNewcomer gives a file back that took the place of the claimed one: a
+// rename that a client repeats late moves whatever then has the inbox's name.
+func (s *Spool) keepNewcomer(c *Claim) error {
+	if c.Source == "" {
+		return nil
+	}
+	now, err := s.held(c)
+	if err != nil || now.Inode == c.entry.Inode {
+		return err
+	}
+	data, err := s.root.ReadFile(requestFile(c.Job))
+	if err != nil {
+		return err
+	}
+	if err := s.giveBack(c.file(), c.Source); err != nil {
+		return err
+	}
+	return s.write.putAbsent(s.root, c.file(), data)
+}
+
+func (s *Spool) enqueue(c *Claim, rank int, since time.Time) (QueueName, error) {
+	q := QueueName{JobName: c.JobName, Rank: min(max(rank, 0), 9), Enqueued: since.UTC().Truncate(time.Millisecond)}
+	if err := s.move(c.file(), path.Join(QueueDir, q.String())); err != nil {
+		return QueueName{}, fmt.Errorf("enqueue %s: %w", c.Job, err)
+	}
+	return q, nil
+}
+
+func requestFile(job string) string { return path.Join(RequestsDir, job+".yaml") }
+
+// Request returns the request of an accepted job, as it was when it was
+// checked.
+func (s *Spool) Request(job string) ([]byte, error) {
+	data, err := s.root.ReadFile(requestFile(job))
+	if err != nil {
+		return nil, fmt.Errorf("read the request of %s: %w", job, err)
+	}
+	return data, nil
+}
+
+// forget removes the accepted request of a job that is over.
+func (s *Spool) forget(job string) error {
+	if err := s.root.Remove(requestFile(job)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Queue lists the waiting jobs, the next one first. Names that are no queue
+// names are left alone.
+func (s *Spool) Queue() ([]QueueName, error) {
+	entries, err := list(s.root, QueueDir)
+	if err != nil {
+		return nil, fmt.Errorf("read queue: %w", err)
+	}
+	var queue []QueueName
+	for _, e := range entries {
+		if q, err := ParseQueue(e.Name()); err == nil {
+			queue = append(queue, q)
+		}
+	}
+	slices.SortStableFunc(queue, func(a, b QueueName) int { return strings.Compare(a.String(), b.String()) })
+	return queue, nil
+}
+
+// Take makes a waiting job this process's own, with a new epoch. ErrLost says
+// that another process has it.
+func (s *Spool) Take(q QueueName) (*Claim, error) {
+	c := &Claim{ActiveName: ActiveName{JobName: q.JobName, Instance: s.instance}}
+	c.Epoch++
+	if c.Epoch > maxEpoch {
+		return nil, fmt.Errorf("take %s: it was taken %d times", q.Job, maxEpoch)
+	}
+	if err := s.move(path.Join(QueueDir, q.String()), c.file()); err != nil {
+		return nil, fmt.Errorf("take %s: %w", q.Job, err)
+	}
+	return c, nil
+}
+
+// Done is the terminal record of a job that ended well.
+func (s *Spool) Done(c *Claim) error {
+	dir := path.Join(DoneDir, time.Now().UTC().Format(time.DateOnly))
+	if err := s.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("record %s as done: %w", c.Job, err)
+	}
+	if err := s.move(c.file(), path.Join(dir, fmt.Sprintf("%s.e%04d.yaml", c.Job, c.Epoch))); err != nil {
+		return fmt.Errorf("record %s as done: %w", c.Job, err)
+	}
+	return s.forget(c.Job)
+}
+
+// Fail is the terminal record of a job that ended badly: failed/J.
+func (s *Spool) Fail(c *Claim, why Reason) error {
+	if err := s.conclude(c, path.Join(FailedDir, c.Job), nestedName, why); err != nil {
+		return fmt.Errorf("record %s as failed: %w", c.Job, err)
+	}
+	return nil
+}
+
+// A Mark is what a job carries back into the queue.
+type Mark int
+
+const (
+	Unmarked Mark = iota // drained: nothing is held against the job
+	Crashed              // it ended its process, and ran alone
+	Suspect              // it was one of several when their process ended
+)
+
+func (n JobName) marked(m Mark) JobName {
+	switch m {
+	case Crashed:
+		n.Crashes, n.Suspect = min(n.Crashes+1, maxCrashes), false
+	case Suspect:
+		n.Suspect = true
+	}
+	return n
+}
+
+// Requeue gives a job back that this process took, in the place that the age
+// of its claim gives it.
+func (s *Spool) Requeue(c *Claim, rank int, m Mark) (QueueName, error) {
+	return s.requeue(c.ActiveName, rank, m)
+}
+
+func (s *Spool) requeue(n ActiveName, rank int, m Mark) (QueueName, error) {
+	since, err := ClaimTime(n.Job)
+	if err != nil {
+		return QueueName{}, err
+	}
+	q := QueueName{JobName: n.JobName.marked(m), Rank: min(max(rank, 0), 9), Enqueued: since}
+	if err := s.move(path.Join(ActiveDir, n.String()), path.Join(QueueDir, q.String())); err != nil {
+		return QueueName{}, fmt.Errorf("requeue %s: %w", n.Job, err)
+	}
+	return q, nil
+}

@@ -1,0 +1,93 @@
+package spool
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// formatVersion is the layout that this code reads and writes.
+const formatVersion = 1
+
+// Format is what the file FORMAT records about a spool, once and for all.
+type Format struct {
+	Version int
+	ID      string // of this spool, random
+	UID     int    // the user that daemons of this spool run as
+	GID     int
+}
+
+// Bytes returns the file's content: a key and its value on each line.
+func (f Format) Bytes() []byte {
+	return fmt.Appendf(nil, "uredit-spool %d\nid %s\nuid %d\ngid %d\n", f.Version, f.ID, f.UID, f.GID)
+}
+
+// ParseFormat reads the content of FORMAT. Keys that this version does not
+// know are somebody's addition and are skipped.
+func ParseFormat(data []byte) (Format, error) {
+	f := Format{UID: -1, GID: -1}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for lines.Scan() {
+		key, value, _ := strings.Cut(lines.Text(), " ")
+		var err error
+		switch key {
+		case "uredit-spool":
+			f.Version, err = strconv.Atoi(value)
+		case "id":
+			f.ID = value
+		case "uid":
+			f.UID, err = strconv.Atoi(value)
+		case "gid":
+			f.GID, err = strconv.Atoi(value)
+		}
+		if err != nil {
+			return Format{}, fmt.Errorf("%s: %q is not a number", key, value)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return Format{}, err
+	}
+	if f.Version < 1 || f.UID < 0 || f.GID < 0 || !idPattern(f.ID) {
+		return Format{}, errors.New("not the FORMAT file of a spool")
+	}
+	return f, nil
+}
+
+func idPattern(s string) bool {
+	return len(s) == 16 && strings.Trim(s, "0123456789abcdefghijklmnopqrstuvwxyz") == ""
+}
+
+// establish returns the spool's FORMAT and writes it when there is none. Of
+// several daemons that start on a new spool one writes it, all obey it.
+func establish(root *os.Root) (Format, error) {
+	data, err := root.ReadFile("FORMAT")
+	if errors.Is(err, fs.ErrNotExist) {
+		mine := Format{Version: formatVersion, ID: random36(8) + random36(8), UID: os.Geteuid(), GID: os.Getegid()}
+		if err := (writer{host: "new"}).putAbsent(root, "FORMAT", mine.Bytes()); err != nil && !errors.Is(err, fs.ErrExist) {
+			return Format{}, fmt.Errorf("write FORMAT: %w", err)
+		}
+		data, err = root.ReadFile("FORMAT")
+	}
+	if err != nil {
+		return Format{}, fmt.Errorf("read FORMAT: %w", err)
+	}
+	f, err := ParseFormat(data)
+	if err != nil {
+		return Format{}, fmt.Errorf("%s/FORMAT: %w", root.Name(), err)
+	}
+	if f.Version > formatVersion {
+		return Format{}, fmt.Errorf("%s/FORMAT: version %d is newer than this daemon (%d): update ureditd",
+			root.Name(), f.Version, formatVersion)
+	}
+	if uid, gid := os.Geteuid(), os.Getegid(); f.UID != uid || f.GID != gid {
+		return Format{}, fmt.Errorf("%s belongs to uid %d, gid %d, as its FORMAT says, and this daemon runs as uid %d, gid %d: "+
+			"start it as that user, or hand the spool over (chown -R %d:%d %s, then the two lines in FORMAT)",
+			root.Name(), f.UID, f.GID, uid, gid, uid, gid, root.Name())
+	}
+	return f, nil
+}

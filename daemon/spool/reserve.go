@@ -1,0 +1,170 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// WorkDir is the directory of an output directory in which jobs keep what is
+// not yet, or never, public.
+const WorkDir = ".uredit"
+
+const ownerFile = WorkDir + "/owner"
+
+// An InUseError says that a live job holds a reservation.
+type InUseError struct {
+	Job   string // the job that holds it
+	Spool string // the id of its spool
+}
+
+func (e *InUseError) Error() string {
+	return fmt.Sprintf("in use by the job %s", e.Job)
+}
+
+// A reservation is a file that names a job and its spool. It is made by a link,
+// which never replaces one that is there.
+func (s *Spool) reservation(job string) []byte {
+	return []byte(job + " " + s.format.ID + "\n")
+}
+
+// ReserveID reserves a job_id for a job. An *InUseError names the live job that
+// has it; a reservation that a dead job left is taken over. Reserving twice is
+// harmless.
+func (s *Spool) ReserveID(jobID, job string) error {
+	if err := s.reserve(s.root, path.Join(IDsDir, jobID), job); err != nil {
+		return fmt.Errorf("reserve job_id %s: %w", jobID, err)
+	}
+	return nil
+}
+
+// ReleaseID gives a job_id back, when this job has it.
+func (s *Spool) ReleaseID(jobID, job string) error {
+	if err := s.release(s.root, path.Join(IDsDir, jobID), job); err != nil {
+		return fmt.Errorf("release job_id %s: %w", jobID, err)
+	}
+	return nil
+}
+
+// ReserveOutput reserves an output directory for a job, as ReserveID does.
+func (s *Spool) ReserveOutput(dir *os.Root, job string) error {
+	// A job that ends here removes the directory when it is empty.
+	for try := 0; ; try++ {
+		if err := dir.Mkdir(WorkDir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("reserve output_dir: %w", err)
+		}
+		err := s.reserve(dir, ownerFile, job)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || try == 3 {
+			return fmt.Errorf("reserve output_dir: %w", err)
+		}
+	}
+}
+
+// ReleaseOutput gives an output directory back, when this job has it, and
+// removes the work directory when nothing is left in it.
+func (s *Spool) ReleaseOutput(dir *os.Root, job string) error {
+	if err := s.release(dir, ownerFile, job); err != nil {
+		return fmt.Errorf("release output_dir: %w", err)
+	}
+	// Not empty means that something else is kept there.
+	_ = dir.Remove(WorkDir)
+	return nil
+}
+
+// OutputReserved reports whether a live job, or a job of another spool, has an
+// output directory.
+func (s *Spool) OutputReserved(dir *os.Root) (bool, error) {
+	holder, spool, err := readReservation(dir, ownerFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if spool != s.format.ID {
+		return true, nil
+	}
+	return s.Live(holder)
+}
+
+func (s *Spool) reserve(root *os.Root, name, job string) error {
+	for try := 0; ; try++ {
+		err := s.write.putAbsent(root, name, s.reservation(job))
+		if !errors.Is(err, fs.ErrExist) || try == 3 {
+			return err
+		}
+		holder, spool, err := readReservation(root, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // released meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		if spool == s.format.ID {
+			if holder == job {
+				return nil
+			}
+			live, err := s.Live(holder)
+			if err != nil {
+				return err
+			}
+			if !live {
+				if err := s.release(root, name, holder); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		return &InUseError{Job: holder, Spool: spool}
+	}
+}
+
+func readReservation(root *os.Root, name string) (job, spool string, err error) {
+	info, err := root.Lstat(name)
+	if err != nil {
+		return "", "", err
+	}
+	if !info.Mode().IsRegular() || info.Size() > 200 {
+		return "", "", fmt.Errorf("%s is not a reservation", name)
+	}
+	data, err := root.ReadFile(name)
+	if err != nil {
+		return "", "", err
+	}
+	f := strings.Fields(string(data))
+	if len(f) != 2 || !jobPattern.MatchString(f[0]) {
+		return "", "", fmt.Errorf("%s is not a reservation", name)
+	}
+	return f[0], f[1], nil
+}
+
+// release removes a reservation that names job. It is moved aside before it is
+// read: what was put there meanwhile by another job goes back.
+func (s *Spool) release(root *os.Root, name, job string) error {
+	holder, spool, err := readReservation(root, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil || holder != job || spool != s.format.ID {
+		return err
+	}
+	aside := s.write.temp(path.Dir(name))
+	if err := root.Rename(name, aside); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	if holder, spool, err := readReservation(root, aside); err != nil || holder != job || spool != s.format.ID {
+		if back := root.Link(aside, name); back != nil {
+			return errors.Join(err, back)
+		}
+	}
+	return errors.Join(root.Remove(aside), syncDir(root, path.Dir(name)))
+}

@@ -1,0 +1,217 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// The directories of a spool, relative to its root.
+const (
+	InboxDir    = "inbox"
+	ControlDir  = "control"
+	RejectedDir = "rejected"
+	FailedDir   = "failed"
+	DoneDir     = "done"
+	QueueDir    = "spool/queue"
+	ActiveDir   = "spool/active"
+	RequestsDir = "spool/requests" // the accepted requests, J.yaml each
+	IDsDir      = "spool/ids"      // job ids in use
+	HostsDir    = "spool/hosts"    // INSTANCE.hb, the heartbeat of each daemon
+)
+
+// A Spool is this process's hold on a spool directory. Its methods may be
+// called from several goroutines; each works on names of its own.
+type Spool struct {
+	root     *os.Root
+	path     string
+	format   Format
+	instance Instance
+	lock     *os.File
+	beat     *heartbeat
+	write    writer
+	// rename is root.Rename; tests put an unreliable one in its place.
+	rename func(oldName, newName string) error
+}
+
+// Options say where a spool's process lives.
+type Options struct {
+	// HostDir is a directory on this host's own disk. The file that it gets
+	// holds the host's random id and is locked while the process lives: one
+	// daemon serves a spool on one host. Two daemons with a HostDir each are
+	// two hosts to the spool.
+	HostDir string
+	// Host is the host's name; "" asks the kernel.
+	Host string
+}
+
+// Open opens the spool at root and makes what is missing in it. It refuses a
+// spool of another user or a newer layout, one that spans file systems, and a
+// second daemon on the same host.
+func Open(root string, o Options) (*Spool, error) {
+	r, err := openRoot(root)
+	if err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	s := &Spool{root: r, path: root, rename: r.Rename}
+	if err := s.open(o); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	return s, nil
+}
+
+func openRoot(root string) (*os.Root, error) {
+	// The last directory is made, never its parents: they may be a share that
+	// is not mounted.
+	if err := os.Mkdir(root, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return os.OpenRoot(root)
+}
+
+func (s *Spool) open(o Options) (err error) {
+	if s.format, err = establish(s.root); err != nil {
+		return err
+	}
+	if err := makeTree(s.root); err != nil {
+		return err
+	}
+	host := o.Host
+	if host == "" {
+		if host, err = os.Hostname(); err != nil {
+			return err
+		}
+	}
+	lock, hostID, err := lockHost(o.HostDir, s.format.ID, host)
+	if err != nil {
+		return err
+	}
+	s.lock = lock
+	s.write = writer{host: hostID}
+	if err := s.checkFileSystem(); err != nil {
+		return err
+	}
+	boot, err := bootID()
+	if err != nil {
+		return err
+	}
+	s.instance = newInstance(host, hostID, boot, time.Now())
+	s.beat, err = startHeartbeat(s.root, s.instance)
+	return err
+}
+
+// Close gives the host's lock back. What this process still holds in active is
+// left for its successor.
+func (s *Spool) Close() error {
+	var errs []error
+	if s.beat != nil {
+		errs = append(errs, s.beat.close(s.root))
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+	}
+	return errors.Join(append(errs, s.root.Close())...)
+}
+
+// Path returns the spool's root as it was given to Open.
+func (s *Spool) Path() string { return s.path }
+
+// ID returns the spool's random id, as its FORMAT records it.
+func (s *Spool) ID() string { return s.format.ID }
+
+// Instance returns the name of this process in the spool.
+func (s *Spool) Instance() Instance { return s.instance }
+
+// Check reports an error when the spool's path no longer leads to the
+// directory that was opened: something was mounted over it, or it was replaced.
+func (s *Spool) Check() error {
+	now, err := os.Stat(s.path)
+	if err != nil {
+		return fmt.Errorf("look at the spool: %w", err)
+	}
+	opened, err := s.root.Stat(".")
+	if err != nil {
+		return fmt.Errorf("look at the spool: %w", err)
+	}
+	if !os.SameFile(now, opened) {
+		return fmt.Errorf("%s is another directory than the one this daemon opened (mounted over, or replaced): restart it", s.path)
+	}
+	return nil
+}
+
+// makeTree makes the directories that are missing. Those that exist keep the
+// mode that an administrator gave them.
+func makeTree(root *os.Root) error {
+	const shared = 0o775 | fs.ModeSetgid | fs.ModeSticky // users drop files, and cannot touch each other's
+	for _, d := range []struct {
+		name string
+		mode fs.FileMode
+	}{
+		{InboxDir, shared}, {ControlDir, shared},
+		{RejectedDir, 0o755}, {FailedDir, 0o755}, {DoneDir, 0o755},
+		{"spool", 0o755}, {QueueDir, 0o755}, {ActiveDir, 0o755}, {RequestsDir, 0o755}, {IDsDir, 0o755}, {HostsDir, 0o755},
+	} {
+		err := root.Mkdir(d.name, 0o755)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := root.Chmod(d.name, d.mode); err != nil {
+			return err
+		}
+	}
+	return syncDir(root, ".")
+}
+
+// checkFileSystem refuses a spool whose parts lie on several file systems:
+// a rename between them is a copy. Bind mounts of one file system look alike,
+// so a rename is tried as well.
+func (s *Spool) checkFileSystem() error {
+	for _, dir := range []string{InboxDir, RejectedDir, FailedDir, DoneDir, QueueDir} {
+		from := s.write.temp(ActiveDir)
+		to := path.Join(dir, path.Base(from))
+		if err := s.root.WriteFile(from, nil, 0o644); err != nil {
+			return fmt.Errorf("try to write: %w", err)
+		}
+		err := s.root.Rename(from, to)
+		if err != nil {
+			s.root.Remove(from)
+		}
+		if errors.Is(err, syscall.EXDEV) {
+			return fmt.Errorf("%s lies on another file system than %s: one spool is one file system", dir, ActiveDir)
+		}
+		if err != nil {
+			return fmt.Errorf("try a rename: %w", err)
+		}
+		if err := s.root.Remove(to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// junk reports whether a name is one of those that editors, copy programs and
+// file servers leave for a while.
+func junk(name string) bool {
+	if name == "" || name[0] == '.' || strings.HasSuffix(name, "~") {
+		return true
+	}
+	switch name {
+	case "@eaDir", "Thumbs.db", "desktop.ini":
+		return true
+	}
+	for _, ending := range []string{".tmp", ".part", ".partial", ".crdownload", ".filepart", ".swp"} {
+		if strings.HasSuffix(name, ending) {
+			return true
+		}
+	}
+	return false
+}

@@ -43,7 +43,7 @@ const (
 // dim is a size, or a name where the graph leaves it open.
 type dim any
 
-// describeValue encodes a ValueInfoProto; dims nil leaves even the rank open.
+// describeValue encodes a ValueInfoProto; without dims it is a scalar.
 func describeValue(name string, element int64, dims ...dim) []byte {
 	shape := message{}
 	for _, d := range dims {

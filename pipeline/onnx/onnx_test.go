@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"uredit/pipeline/fault"
 )
 
 // shared is the library of this test process, which can hold one.
@@ -13,6 +15,14 @@ var shared *Runtime
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	if library := os.Getenv(childVariable); library != "" {
+		_, err := Open(library)
+		if err == nil {
+			return 0
+		}
+		fmt.Fprintf(os.Stderr, "%v\nhint: %s\n", err, fault.Of(err).Hint)
+		return 1
+	}
 	library := os.Getenv(libraryVariable)
 	if library == "" {
 		library = builtLibrary()

@@ -1,0 +1,108 @@
+package onnx
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"uredit/pipeline/fault"
+)
+
+func TestParseDevice(t *testing.T) {
+	for spec, want := range map[string]int{"cpu": -1, "cuda": 0, "cuda:0": 0, "cuda:7": 7} {
+		if got, err := parseDevice(spec); err != nil || got != want {
+			t.Errorf("%q: %d, %v; want %d", spec, got, err, want)
+		}
+	}
+	for _, spec := range []string{"", "CPU", "gpu", "cuda:", "cuda:-1", "cuda:+1", "cuda:x", "cuda:999", "cpu:0"} {
+		if _, err := parseDevice(spec); err == nil || fault.Of(err).Hint == "" {
+			t.Errorf("%q: error %v, want one with a hint", spec, err)
+		}
+	}
+}
+
+// TestNoSilentCPU asks for a card that no machine has.
+func TestNoSilentCPU(t *testing.T) {
+	_, err := shared.Device("cuda:99", Options{})
+	if err == nil {
+		t.Fatal("card 99 was opened")
+	}
+	if f := fault.Of(err); f.Code != fault.DeviceFault || f.Hint == "" {
+		t.Errorf("code %q, hint %q", f.Code, f.Hint)
+	}
+	if order := os.Getenv("CUDA_DEVICE_ORDER"); order != "PCI_BUS_ID" {
+		t.Errorf("CUDA_DEVICE_ORDER=%q", order)
+	}
+}
+
+func TestCUDASettings(t *testing.T) {
+	d := &Device{cuda: 2, options: Options{MemoryLimit: 1 << 30}}
+	want := map[string]string{
+		"device_id":                    "2",
+		"arena_extend_strategy":        "kSameAsRequested",
+		"cudnn_conv_algo_search":       "HEURISTIC",
+		"cudnn_conv_use_max_workspace": "1",
+		"do_copy_in_default_stream":    "1",
+		"gpu_mem_limit":                "1073741824",
+	}
+	if got := d.cudaSettings(); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestOpenTwice(t *testing.T) {
+	if _, err := Open(shared.Library()); err == nil {
+		t.Error("a second runtime was opened")
+	}
+	if v := shared.Version(); !strings.HasPrefix(v, "1.") {
+		t.Errorf("version %q", v)
+	}
+}
+
+func TestLibraryPaths(t *testing.T) {
+	t.Setenv(libraryVariable, "/from/env.so")
+	if got := libraryPaths("/given.so"); !slices.Equal(got, []string{"/given.so"}) {
+		t.Errorf("with an argument: %v", got)
+	}
+	if got := libraryPaths(""); !slices.Equal(got, []string{"/from/env.so"}) {
+		t.Errorf("with the variable: %v", got)
+	}
+	t.Setenv(libraryVariable, "")
+	got := libraryPaths("")
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(exe)
+	for _, want := range []string{
+		filepath.Join(dir, libraryName),
+		filepath.Join(dir, "../build/onnxruntime", libraryName),
+		filepath.Join(dir, "../lib/uredit", libraryName),
+		"/usr/local/lib/" + libraryName, libraryName,
+	} {
+		if !slices.Contains(got, want) {
+			t.Errorf("%s is not among %v", want, got)
+		}
+	}
+}
+
+// TestDeviceFault holds the texts that the library uses for faults of a card.
+func TestDeviceFault(t *testing.T) {
+	for text, want := range map[string]bool{
+		"CUDA failure 700: an illegal memory access was encountered ; GPU=0":        true,
+		"CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED":                         true,
+		"Failed to allocate memory for requested buffer of size 1048576":            true,
+		"Non-zero status code returned while running Add node. Incompatible shapes": false,
+	} {
+		if got := deviceFault(textError(text)) != nil; got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+type textError string
+
+func (e textError) Error() string { return string(e) }

@@ -136,6 +136,26 @@ func TestRunSeesNewContents(t *testing.T) {
 	}
 }
 
+// TestRunReshapes uses one buffer in two shapes.
+func TestRunReshapes(t *testing.T) {
+	m := load(t, cpu(t), addition(float32Type, "n", "m").save(t, "add.onnx"))
+	data, sum := []float32{1, 2, 3, 4}, make([]float32, 4)
+	for _, shape := range [][]int64{{4, 1}, {2, 2}, {1, 4}} {
+		in := tensors{floatTensor("x", shape, data...), floatTensor("y", []int64{1, 1}, 1)}
+		in[0].F32 = data
+		z := &tensor.Tensor{Name: "z"}
+		if err := m.Run(t.Context(), in, tensors{z}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(z.Shape, shape) {
+			t.Errorf("shape %v, want %v", z.Shape, shape)
+		}
+		if err := m.Run(t.Context(), in, tensors{floatTensor("z", shape, sum...)}); err != nil {
+			t.Errorf("into a buffer of shape %v: %v", shape, err)
+		}
+	}
+}
+
 func TestRunSomeOutputs(t *testing.T) {
 	g := addition(float32Type, "n")
 	for _, op := range []string{"Neg", "Abs", "Exp"} {

@@ -45,6 +45,7 @@ type Info struct {
 	Rotation   int           `json:"rotation"`
 	Aspect     Rational      `json:"sample_aspect"` // of one sample; 0/0 when unknown
 	TimeBase   Rational      `json:"time_base"`
+	Start      int64         `json:"start"`      // the file's start on its own clock, in TimeBase; frame times count from it
 	FrameRate  Rational      `json:"frame_rate"` // mean
 	Constant   bool          `json:"constant_frame_rate"`
 	Frames     int           `json:"frames"` // estimate; 0 when unknown
@@ -72,6 +73,15 @@ type Decode struct {
 	// is the bundle's name for the filter: "bilinear_aa" or "cubic".
 	RGBWidth, RGBHeight int
 	RGBFilter           string
+}
+
+// Colour returns how the samples of frames decoded from i are to be read: as
+// the input says, or as BT.709 once tone mapping brought HDR there.
+func (d Decode) Colour(i Info) Colour {
+	if i.HDR && d.ToneMap {
+		return Colour{Matrix: "bt709", Primaries: "bt709", Transfer: "bt709", Range: "tv"}
+	}
+	return i.Colour
 }
 
 // Encode says how frames are to be written. Size and times are the frames'.

@@ -1,0 +1,92 @@
+package composite
+
+import (
+	"image"
+	"math"
+
+	"uredit/pipeline/frame"
+)
+
+// Alpha gives p the region and the alpha of a mask: the mask (0 or 255, of the
+// frame's size, nonzero within bounds only) is shrunk by the erosion, then its
+// edge is made soft by the feather. It reports whether anything is left; if
+// not, p is empty and the frame passes through untouched. The residual of p is
+// undefined until Residual.
+//
+// At the frame's border the mask neither shrinks nor fades, since what it names
+// goes on outside.
+func (c *Compositor) Alpha(p *frame.Patch, mask frame.Plane, bounds image.Rectangle) bool {
+	area := image.Rect(0, 0, c.o.Width, c.o.Height)
+	bounds = bounds.Intersect(area)
+	p.Region = image.Rectangle{}
+	if bounds.Empty() {
+		return false
+	}
+	area = evenOut(bounds.Inset(-c.margin())).Intersect(area)
+	x, y, w, h := area.Min.X, area.Min.Y, area.Dx(), area.Dy()
+	src := mask.Sub(x, y, w, h)
+	if c.o.Erode > 1 {
+		c.eroded = c.eroded.Resized(w, h)
+		c.ops.Erode(c.eroded, src, c.o.Erode)
+		src = c.eroded
+	}
+	if c.o.Feather > 0 {
+		c.alpha = c.alpha.Resized(w, h)
+		c.ops.GaussianBlur(c.alpha, src, c.o.Feather)
+		src = c.alpha
+	}
+	tight := support(src)
+	if tight.Empty() {
+		return false
+	}
+	p.Resize(evenOut(tight.Add(area.Min)))
+	at := p.Region.Min.Sub(area.Min)
+	for y := range p.Region.Dy() {
+		copy(p.Alpha.Row(y), src.Row(at.Y + y)[at.X:])
+	}
+	halve(p.AlphaC, p.Alpha)
+	return true
+}
+
+// margin is how far alpha reaches beyond the mask: four standard deviations
+// are more than any 8-bit blur shows, and one sample lets erosion see the edge.
+func (c *Compositor) margin() int { return 2 + int(math.Ceil(4*c.o.Feather)) }
+
+// evenOut widens r to even corners.
+func evenOut(r image.Rectangle) image.Rectangle {
+	return image.Rect(r.Min.X&^1, r.Min.Y&^1, (r.Max.X+1)&^1, (r.Max.Y+1)&^1)
+}
+
+// support returns the smallest rectangle that holds all nonzero samples.
+func support(p frame.Plane) image.Rectangle {
+	r := image.Rectangle{Min: image.Pt(p.Width, p.Height)}
+	for y := range p.Height {
+		row := p.Row(y)
+		first := 0
+		for first < len(row) && row[first] == 0 {
+			first++
+		}
+		if first == len(row) {
+			continue
+		}
+		last := len(row) - 1
+		for row[last] == 0 {
+			last--
+		}
+		r.Min.X, r.Max.X = min(r.Min.X, first), max(r.Max.X, last+1)
+		r.Min.Y, r.Max.Y = min(r.Min.Y, y), y+1
+	}
+	return r
+}
+
+// halve fills dst with the mean of each two by two samples of src.
+func halve(dst, src frame.Plane) {
+	for y := range dst.Height {
+		d := dst.Row(y)
+		a := src.Row(2 * y)[:2*len(d)]
+		b := src.Row(2*y + 1)[:2*len(d)]
+		for x := range d {
+			d[x] = byte((int(a[2*x]) + int(a[2*x+1]) + int(b[2*x]) + int(b[2*x+1]) + 2) / 4)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package composite_test
+
+import (
+	"image"
+	"testing"
+
+	"uredit/pipeline/composite"
+	"uredit/pipeline/frame"
+	"uredit/pipeline/opencv"
+)
+
+func alphaOf(t *testing.T, o composite.Options, mask frame.Plane, bounds image.Rectangle) *frame.Patch {
+	t.Helper()
+	c, err := composite.New(opencv.New(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := new(frame.Patch)
+	if got := c.Alpha(p, mask, bounds); got == p.Empty() {
+		t.Fatalf("Alpha reported %v for region %v", got, p.Region)
+	}
+	return p
+}
+
+func at(p *frame.Patch, x, y int) byte {
+	if !image.Pt(x, y).In(p.Region) {
+		return 0
+	}
+	return p.Alpha.Row(y - p.Region.Min.Y)[x-p.Region.Min.X]
+}
+
+func TestAlphaRamp(t *testing.T) {
+	mask, bounds := disc(320, 240, 161, 120, 60)
+	p := alphaOf(t, composite.Options{Width: 320, Height: 240, Erode: 10, Feather: 5}, mask, bounds)
+	if at(p, 161, 120) != 255 {
+		t.Errorf("alpha is %d in the middle", at(p, 161, 120))
+	}
+	last := byte(255)
+	for x := 161; x < 320; x++ {
+		a := at(p, x, 120)
+		if a > last {
+			t.Fatalf("alpha grows outwards at %d", x)
+		}
+		if last-a > 24 {
+			t.Errorf("alpha drops by %d at %d: no soft edge", last-a, x)
+		}
+		last = a
+	}
+	// The eroded edge lies 5 samples inside the mask's, where alpha is a half.
+	if a := at(p, 161+55, 120); a < 90 || a > 165 {
+		t.Errorf("alpha at the eroded edge is %d, want about 128", a)
+	}
+	if got := p.Region; !got.In(bounds.Inset(-20)) || got.Min.X%2|got.Min.Y%2|got.Max.X%2|got.Max.Y%2 != 0 {
+		t.Errorf("region %v around mask %v", got, bounds)
+	}
+}
+
+func TestAlphaVanishes(t *testing.T) {
+	o := composite.Options{Width: 64, Height: 64, Erode: 10, Feather: 5}
+	tiny, bounds := disc(64, 64, 30, 30, 4)
+	if p := alphaOf(t, o, tiny, bounds); !p.Empty() {
+		t.Errorf("a mask smaller than the erosion leaves %v", p.Region)
+	}
+	if p := alphaOf(t, o, frame.NewPlane(64, 64), image.Rectangle{}); !p.Empty() {
+		t.Errorf("no mask leaves %v", p.Region)
+	}
+	f := texture(64, 64, 1)
+	out, _ := newScene(o, image.Rect(0, 0, 64, 64), 64, 64, 30, 30, 4).paste(t, f, recolour)
+	if string(out.Pix) != string(f.Pix) {
+		t.Error("a frame without alpha changed")
+	}
+}
+
+func TestAlphaAtTheBorder(t *testing.T) {
+	mask, bounds := disc(320, 240, 0, 120, 60)
+	p := alphaOf(t, composite.Options{Width: 320, Height: 240, Erode: 10, Feather: 5}, mask, bounds)
+	if a := at(p, 0, 120); a != 255 {
+		t.Errorf("alpha is %d where the object leaves the frame, want 255", a)
+	}
+}
+
+func TestAlphaHard(t *testing.T) {
+	mask, bounds := disc(320, 240, 161, 121, 33)
+	p := alphaOf(t, composite.Options{Width: 320, Height: 240}, mask, bounds)
+	for y := range 240 {
+		for x := range 320 {
+			if at(p, x, y) != mask.Row(y)[x] {
+				t.Fatalf("(%d, %d) is %d, mask %d", x, y, at(p, x, y), mask.Row(y)[x])
+			}
+		}
+	}
+}
+
+func TestAlphaOfChromaIsTheMean(t *testing.T) {
+	mask, bounds := disc(320, 240, 161, 120, 40)
+	p := alphaOf(t, composite.Options{Width: 320, Height: 240, Erode: 10, Feather: 5}, mask, bounds)
+	for y := range p.AlphaC.Height {
+		for x := range p.AlphaC.Width {
+			a, b := p.Alpha.Row(2 * y)[2*x:], p.Alpha.Row(2*y + 1)[2*x:]
+			want := (int(a[0]) + int(a[1]) + int(b[0]) + int(b[1]) + 2) / 4
+			if got := int(p.AlphaC.Row(y)[x]); got != want {
+				t.Fatalf("(%d, %d) is %d, want %d", x, y, got, want)
+			}
+		}
+	}
+}

@@ -12,19 +12,11 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// asJSON returns the JSON text of data, without the line "..." that marks a
-// file as complete, and whether it is to be read as JSON. YAML contains nearly
-// all of JSON, but not its surrogate pairs, which is how many writers spell
-// characters beyond U+FFFF.
-func asJSON(name string, data []byte) ([]byte, bool) {
-	text := data
-	if Complete(data) {
-		text = bytes.TrimSuffix(bytes.TrimRight(data, " \t\r\n"), []byte("..."))
-	}
-	if strings.HasSuffix(name, ".json") {
-		return text, true
-	}
-	return text, bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && json.Valid(text)
+// isJSON reports whether text is to be read as JSON. YAML contains nearly all of
+// JSON, but not its surrogate pairs, which is how many writers spell characters
+// beyond U+FFFF.
+func isJSON(name string, text []byte) bool {
+	return strings.HasSuffix(name, ".json") || bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) && json.Valid(text)
 }
 
 // jsonReader turns JSON tokens into the nodes that YAML would have given.
@@ -48,9 +40,6 @@ func parseJSON(text []byte) (*yaml.Node, *Fault) {
 				Hint: "one file holds one document"}
 		}
 		return n, nil
-	}
-	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, &Fault{Message: "the file is empty"}
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, &Fault{Line: r.line(), Message: "not JSON: the text ends too early"}

@@ -27,14 +27,22 @@ func Parse(name string, data []byte, limit int) (*Mapping, *Fault) {
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if at := invalidUTF8(data); at >= 0 {
-		return nil, &Fault{File: name, Line: 1 + bytes.Count(data[:at], []byte("\n")),
+		return nil, &Fault{File: name, Line: lineAfter(data[:at]),
 			Message: "the text is not UTF-8", Hint: "save the file as UTF-8"}
 	}
+	if at := bytes.IndexFunc(data, isControl); at >= 0 {
+		return nil, &Fault{File: name, Line: lineAfter(data[:at]),
+			Message: fmt.Sprintf("the text contains the control character %q", data[at])}
+	}
+	text := body(data)
 	var root *yaml.Node
 	var fault *Fault
-	if text, ok := asJSON(name, data); ok {
+	switch {
+	case len(bytes.TrimSpace(text)) == 0:
+		fault = &Fault{Message: "the file is empty"}
+	case isJSON(name, text):
 		root, fault = parseJSON(text)
-	} else {
+	default:
 		root, fault = parseYAML(data)
 	}
 	if fault == nil {
@@ -58,6 +66,16 @@ func Complete(data []byte) bool {
 	return bytes.Equal(data, []byte("...")) || bytes.HasSuffix(data, []byte("\n..."))
 }
 
+// body returns data without the line "..." at its end.
+func body(data []byte) []byte {
+	if !Complete(data) {
+		return data
+	}
+	return bytes.TrimSuffix(bytes.TrimRight(data, " \t\r\n"), []byte("..."))
+}
+
+func isControl(r rune) bool { return (r < ' ' && r != '\t' && r != '\n' && r != '\r') || r == 0x7f }
+
 func invalidUTF8(data []byte) int {
 	for at := 0; at < len(data); {
 		r, n := utf8.DecodeRune(data[at:])
@@ -75,14 +93,14 @@ func parseYAML(data []byte) (*yaml.Node, *Fault) {
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, &Fault{Message: "the file is empty"}
 	} else if err != nil {
-		return nil, syntaxFault(err)
+		return nil, syntaxFault(data, err)
 	}
 	var next yaml.Node
 	if err := dec.Decode(&next); err == nil {
 		return nil, &Fault{Line: next.Line, Message: "a second document begins",
 			Hint: "one file holds one document: remove the line --- or split the file"}
 	} else if !errors.Is(err, io.EOF) {
-		return nil, syntaxFault(err)
+		return nil, syntaxFault(data, err)
 	}
 	if len(doc.Content) != 1 || isNull(doc.Content[0]) {
 		return nil, &Fault{Message: "the file is empty"}
@@ -90,16 +108,30 @@ func parseYAML(data []byte) (*yaml.Node, *Fault) {
 	return doc.Content[0], nil
 }
 
-var yamlLine = regexp.MustCompile(`^line (\d+): `)
+var (
+	yamlLine      = regexp.MustCompile(`^line (\d+): `)
+	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
 
-// syntaxFault splits the YAML library's "yaml: line 3: did not find ...".
-func syntaxFault(err error) *Fault {
+// syntaxFault splits the YAML library's "yaml: line 3: did not find ...". The
+// library counts from 0 in what its parser finds, from 1 in what its scanner
+// finds, and names no first line.
+func syntaxFault(data []byte, err error) *Fault {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	f := &Fault{}
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		f.Line, _ = strconv.Atoi(m[1])
 		text = text[len(m[0]):]
 	}
+	if strings.HasPrefix(text, "did not find expected") {
+		f.Line++
+	}
+	if m := unknownAnchor.FindStringSubmatch(text); m != nil {
+		if before, _, ok := bytes.Cut(data, []byte("*"+m[1])); ok {
+			f.Line = lineAfter(before)
+		}
+	}
+	f.Line = max(f.Line, 1)
 	f.Message = "not YAML: " + text
 	switch {
 	case strings.Contains(text, "mapping values are not allowed"):
@@ -108,9 +140,16 @@ func syntaxFault(err error) *Fault {
 		f.Hint = `indent with spaces, and put a value that begins with @, % or a backquote in quotes`
 	case strings.Contains(text, "could not find expected ':'"):
 		f.Hint = "every line is  key: value"
+	case strings.HasPrefix(text, "did not find expected"):
+		f.Hint = "look for a quote, bracket or indentation that is wrong here or in the next lines"
+	case strings.HasPrefix(text, "unknown anchor"):
+		f.Hint = "put text that begins with * in quotes"
 	}
 	return f
 }
+
+// lineAfter returns the line in which the text after before begins.
+func lineAfter(before []byte) int { return 1 + bytes.Count(before, []byte("\n")) }
 
 // check refuses what makes a document mean something else than it shows.
 func check(n *yaml.Node, depth int) *Fault {

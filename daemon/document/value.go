@@ -87,7 +87,8 @@ func plainDigits(s string) string {
 	return sign + digits
 }
 
-// plain returns a node as values of Go, or a message that says why not.
+// plain returns a node as values of Go, or a message that says why not. A whole
+// number is an int however it was written.
 func plain(n *yaml.Node) (any, string) {
 	switch n.Kind {
 	case yaml.SequenceNode:
@@ -117,6 +118,9 @@ func plain(n *yaml.Node) (any, string) {
 		v, err := number(n)
 		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 			return nil, shorten(n.Value) + " is not a finite number"
+		}
+		if v == math.Trunc(v) && math.Abs(v) <= 1<<53 {
+			return int(v), ""
 		}
 		return v, ""
 	}

@@ -1,0 +1,151 @@
+package roots
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"uredit/daemon/job"
+)
+
+// Set is the directories in which inputs and outputs may lie.
+type Set struct {
+	roots    []root
+	reserved []string // real paths of directories that take no outputs
+}
+
+// root is one allowed directory. Users may name it by the configured path or
+// by what that path resolves to.
+type root struct {
+	path, real string
+}
+
+// Open returns the set of the given directories: absolute paths that exist.
+// Outputs may not lie in the reserved ones (those of the spool), nor directly in
+// a parent of one.
+func Open(dirs []string, reserved ...string) (*Set, error) {
+	s := &Set{}
+	for _, dir := range dirs {
+		if !filepath.IsAbs(dir) {
+			return nil, fmt.Errorf("root %s: the path is not absolute", dir)
+		}
+		real, err := filepath.EvalSymlinks(dir)
+		if err != nil {
+			return nil, rootError(dir, err)
+		}
+		handle, err := os.OpenRoot(real)
+		if err != nil {
+			return nil, rootError(dir, err)
+		}
+		if err := handle.Close(); err != nil {
+			return nil, rootError(dir, err)
+		}
+		s.roots = append(s.roots, root{path: filepath.Clean(dir), real: real})
+	}
+	for _, dir := range reserved {
+		s.reserved = append(s.reserved, realPath(filepath.Clean(dir)))
+	}
+	return s, nil
+}
+
+// Dirs returns the roots as they were given.
+func (s *Set) Dirs() []string {
+	dirs := make([]string, len(s.roots))
+	for i, r := range s.roots {
+		dirs[i] = r.path
+	}
+	return dirs
+}
+
+// find returns the root that path lies in and the rest of the path. The path
+// is cleaned by its text: "a/link/.." is "a", whatever link is.
+func (s *Set) find(path string) (in root, rel string, ok bool) {
+	if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
+		return root{}, "", false
+	}
+	path = filepath.Clean(path)
+	longest := -1
+	for _, r := range s.roots {
+		for _, prefix := range []string{r.path, r.real} {
+			if rest, inside := beneath(prefix, path); inside && len(prefix) > longest {
+				in, rel, ok, longest = r, rest, true, len(prefix)
+			}
+		}
+	}
+	return in, rel, ok
+}
+
+// beneath returns path relative to dir, "." for dir itself. Both are clean.
+func beneath(dir, path string) (string, bool) {
+	if path == dir {
+		return ".", true
+	}
+	if dir != "/" {
+		dir += "/"
+	}
+	rel, ok := strings.CutPrefix(path, dir)
+	return rel, ok
+}
+
+// open opens the root that path lies in. The caller closes the handle.
+func (s *Set) open(key, path string) (handle *os.Root, rel string, err error) {
+	in, rel, ok := s.find(path)
+	if !ok {
+		return nil, "", &job.Error{Code: job.CodePathOutside, Key: key,
+			Message: path + " lies outside the allowed directories",
+			Hint:    "allowed are " + strings.Join(s.Dirs(), ", ") + " and what is beneath; the daemon's configuration lists them as roots"}
+	}
+	handle, err = os.OpenRoot(in.path)
+	if err != nil {
+		return nil, "", rootError(in.path, err)
+	}
+	return handle, rel, nil
+}
+
+func rootError(dir string, err error) error {
+	return &job.Error{Code: job.CodeRootMissing, Retryable: true, Err: err,
+		Message: fmt.Sprintf("root %s: %v", dir, cause(err)),
+		Hint:    "is the share mounted, and may the daemon enter it?"}
+}
+
+// reservedBy returns the reserved directory that keeps outputs out of dir.
+func (s *Set) reservedBy(dir string) (string, bool) {
+	i := slices.IndexFunc(s.reserved, func(r string) bool {
+		_, inside := beneath(r, dir)
+		return inside || dir == filepath.Dir(r)
+	})
+	if i < 0 {
+		return "", false
+	}
+	return s.reserved[i], true
+}
+
+// realPath resolves what of path is there.
+func realPath(path string) string {
+	for rest := ""; ; {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return filepath.Join(real, rest)
+		}
+		rest = filepath.Join(filepath.Base(path), rest)
+		if path = filepath.Dir(path); path == "/" || path == "." {
+			return filepath.Join(path, rest)
+		}
+	}
+}
+
+// cause returns what went wrong without the operation and the path.
+func cause(err error) error {
+	for {
+		switch e := err.(type) {
+		case *fs.PathError:
+			err = e.Err
+		case *os.SyscallError:
+			err = e.Err
+		default:
+			return err
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package ffmpeg
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"uredit/pipeline/media"
+)
+
+// containers are the demuxers that inputs may use. Each holds its own data: no
+// playlist, script, pattern of file names or description that points elsewhere,
+// and no text format that draws.
+const containers = "mov,matroska,avi,mpegts,mpeg,flv,live_flv,ogg,asf,mxf,nut,dv,wtv,ivf,gif,apng," +
+	"png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"
+
+const (
+	decoderThreads = "2" // reading is never the slowest stage; networks want the other cores
+	encoderThreads = "4" // fixed, because the number of threads changes the bits
+	keyInterval    = "120"
+)
+
+// descriptor returns the URL of the nth inherited file.
+func descriptor(n int) string { return "file:/proc/self/fd/" + strconv.Itoa(firstFD+n) }
+
+// inputArgs opens the nth inherited file as untrusted. container is the probe's
+// name for it, or empty.
+func inputArgs(n int, container string) []string {
+	args := []string{"-protocol_whitelist", "file,pipe", "-format_whitelist", containers}
+	if strings.HasPrefix(container, "mov") {
+		args = append(args, "-enable_drefs", "0", "-use_absolute_path", "0")
+	}
+	return append(args, "-i", descriptor(n))
+}
+
+// probeArgs asks ffprobe for everything about the streams.
+func probeArgs() []string {
+	args := []string{"-v", "error", "-of", "json", "-show_format", "-show_streams", "-show_chapters"}
+	return append(args, inputArgs(0, "")...)
+}
+
+// packetArgs asks ffprobe for the times of the first packets of a stream.
+func packetArgs(stream, count int, container string) []string {
+	args := []string{"-v", "error", "-of", "json", "-select_streams", strconv.Itoa(stream),
+		"-show_entries", "packet=pts,duration", "-read_intervals", "%+#" + strconv.Itoa(count)}
+	return append(args, inputArgs(0, container)...)
+}
+
+// decodeArgs reads the edited picture's stream and writes NUT to standard output.
+func decodeArgs(info media.Info, d media.Decode) []string {
+	args := []string{"-v", "error", "-nostdin", "-max_error_rate", "1",
+		"-copyts", "-noautorotate", "-threads", decoderThreads}
+	args = append(args, inputArgs(0, info.Container)...)
+	return append(args,
+		"-map", "0:"+strconv.Itoa(info.VideoIndex),
+		"-vf", strings.Join(decodeFilters(info, d), ","),
+		"-fps_mode", "passthrough", "-enc_time_base", ratio(info.TimeBase),
+		"-c:v", "rawvideo", "-f", "nut", "pipe:1")
+}
+
+// encodeArgs reads NUT from standard input and writes an MP4 to the first
+// inherited file.
+func encodeArgs(e media.Encode) []string {
+	args := []string{"-v", "error", "-nostdin", "-y", "-protocol_whitelist", "pipe", "-f", "nut", "-i", "pipe:0",
+		"-map", "0:v:0", "-vf", strings.Join(append(tagFilters(e.Colour), "format=yuv420p"), ","),
+		"-fps_mode", "passthrough", "-enc_time_base", ratio(e.TimeBase)}
+	args = append(args, codecArgs(e)...)
+	args = append(args, "-flags", "+cgop", "-g", keyInterval, "-threads", encoderThreads)
+	args = append(args, timescaleArgs(e.TimeBase)...)
+	return append(args, "-movflags", "+faststart", "-protocol_whitelist", "file", "-f", "mp4", descriptor(0))
+}
+
+// codecArgs selects the encoder. CRF 0 is lossless: x264 calls that a quantizer
+// of 0, x265 has a switch for it.
+func codecArgs(e media.Encode) []string {
+	preset := e.Preset
+	if preset == "" {
+		preset = "medium"
+	}
+	crf := strconv.Itoa(e.CRF)
+	if e.Codec == "hevc" {
+		params := "log-level=error:open-gop=0:lossless=1"
+		if e.CRF > 0 {
+			params = "log-level=error:open-gop=0:crf=" + crf
+		}
+		return []string{"-c:v", "libx265", "-preset", preset, "-x265-params", params, "-tag:v", "hvc1"}
+	}
+	quality := []string{"-qp", "0"}
+	if e.CRF > 0 {
+		quality = []string{"-crf", crf}
+	}
+	return append([]string{"-c:v", "libx264", "-preset", preset}, quality...)
+}
+
+// timescaleArgs makes an MP4 count in ticks that hold every multiple of tb
+// exactly. The movie's own ticks, in which a late start is written, are a
+// multiple of the track's and fine enough for sound.
+func timescaleArgs(tb media.Rational) []string {
+	movie := tb.Den
+	for movie < 48000 {
+		movie *= 2
+	}
+	return []string{"-video_track_timescale", strconv.FormatInt(tb.Den, 10), "-movie_timescale", strconv.FormatInt(movie, 10)}
+}
+
+// tagFilters marks frames with the known tags of c; the others stay unknown.
+func tagFilters(c media.Colour) []string {
+	var tags []string
+	for _, t := range []struct{ name, value string }{
+		{"range", c.Range}, {"colorspace", c.Matrix}, {"color_primaries", c.Primaries}, {"color_trc", c.Transfer},
+	} {
+		if t.value != "" {
+			tags = append(tags, t.name+"="+t.value)
+		}
+	}
+	if tags == nil {
+		return nil
+	}
+	return []string{"setparams=" + strings.Join(tags, ":")}
+}
+
+// pngArgs reads one raw frame of w by h samples from standard input and writes
+// a picture of the shown size to the first inherited file.
+func pngArgs(w, h int, info media.Info) []string {
+	filters := append(tagFilters(media.Colour{Range: info.Colour.Range}),
+		fmt.Sprintf("crop=%d:%d:0:0:exact=1", info.Width, info.Height),
+		"scale=flags=bicubic+accurate_rnd+full_chroma_int:"+matrixIn(info)+":out_range=pc", "format=rgb24")
+	return []string{"-v", "error", "-nostdin", "-y", "-protocol_whitelist", "pipe",
+		"-f", "rawvideo", "-pixel_format", "yuv420p", "-video_size", fmt.Sprintf("%dx%d", w, h), "-i", "pipe:0",
+		"-vf", strings.Join(filters, ","), "-frames:v", "1", "-c:v", "png",
+		"-protocol_whitelist", "file", "-f", "image2pipe", descriptor(0)}
+}
+
+func ratio(r media.Rational) string { return fmt.Sprintf("%d/%d", r.Num, r.Den) }

@@ -1,0 +1,283 @@
+package ffmpeg
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"uredit/pipeline/fault"
+	"uredit/pipeline/media"
+)
+
+const maxSide = 16384 // samples of width or height
+
+// probeDocument is what ffprobe prints as JSON, as far as it is used. Numbers
+// that ffprobe quotes are strings.
+type probeDocument struct {
+	Streams  []probeStream     `json:"streams"`
+	Chapters []json.RawMessage `json:"chapters"`
+	Packets  []probePacket     `json:"packets"`
+	Format   struct {
+		Name      string `json:"format_name"`
+		StartTime string `json:"start_time"` // seconds
+		Duration  string `json:"duration"`   // seconds
+	} `json:"format"`
+}
+
+type probeStream struct {
+	Index         int               `json:"index"`
+	Type          string            `json:"codec_type"`
+	Codec         string            `json:"codec_name"`
+	PixFmt        string            `json:"pix_fmt"`
+	Width         int               `json:"width"`
+	Height        int               `json:"height"`
+	Aspect        string            `json:"sample_aspect_ratio"`
+	Range         string            `json:"color_range"`
+	Matrix        string            `json:"color_space"`
+	Transfer      string            `json:"color_transfer"`
+	Primaries     string            `json:"color_primaries"`
+	GuessedRate   string            `json:"r_frame_rate"`
+	AverageRate   string            `json:"avg_frame_rate"`
+	TimeBase      string            `json:"time_base"`
+	StartPTS      *int64            `json:"start_pts"`
+	DurationTicks int64             `json:"duration_ts"`
+	Duration      string            `json:"duration"` // seconds
+	Frames        string            `json:"nb_frames"`
+	Disposition   map[string]int    `json:"disposition"`
+	Tags          map[string]string `json:"tags"`
+	SideData      []struct {
+		Rotation float64 `json:"rotation"` // degrees, anticlockwise
+	} `json:"side_data_list"`
+}
+
+type probePacket struct {
+	PTS *int64 `json:"pts"`
+}
+
+func parseProbe(b []byte) (*probeDocument, error) {
+	var doc probeDocument
+	if err := json.Unmarshal(b, &doc); err != nil {
+		return nil, err
+	}
+	return &doc, nil
+}
+
+// info describes the first video stream, but for what only packets tell.
+func (d *probeDocument) info() (media.Info, error) {
+	i := slices.IndexFunc(d.Streams, probeStream.moving)
+	if i < 0 {
+		return media.Info{}, fault.New(fault.InputUnreadable, "the input must have a video track; cover art does not count",
+			fmt.Errorf("no video stream in the %s file", d.Format.Name))
+	}
+	s := &d.Streams[i]
+	info := media.Info{
+		Container:  d.Format.Name,
+		VideoIndex: s.Index,
+		Codec:      s.Codec,
+		PixFmt:     s.PixFmt,
+		BitDepth:   bitDepth(s.PixFmt),
+		Width:      s.Width,
+		Height:     s.Height,
+		Rotation:   s.rotation(),
+		Aspect:     parseRational(s.Aspect, ":"),
+		TimeBase:   parseRational(s.TimeBase, "/"),
+		FrameRate:  parseRational(s.AverageRate, "/"),
+		Colour:     s.colour(),
+		HDR:        s.Transfer == "smpte2084" || s.Transfer == "arib-std-b67",
+		Image:      strings.HasSuffix(d.Format.Name, "_pipe"),
+		Chapters:   len(d.Chapters),
+	}
+	switch {
+	case s.Codec == "" || s.PixFmt == "" || s.Width <= 0 || s.Height <= 0 || info.TimeBase.Num <= 0:
+		return media.Info{}, fault.New(fault.InputUnreadable, "the file is damaged or of a kind that this ffmpeg does not decode",
+			fmt.Errorf("the video stream has no known codec or size (codec %q)", s.Codec))
+	case s.Width > maxSide || s.Height > maxSide:
+		return media.Info{}, fault.New(fault.InputUnsupported, "scale the video down first",
+			fmt.Errorf("the video is %dx%d, the limit is %d each way", s.Width, s.Height, maxSide))
+	}
+	if info.Rotation%180 != 0 {
+		info.Width, info.Height = info.Height, info.Width
+		info.Aspect.Num, info.Aspect.Den = info.Aspect.Den, info.Aspect.Num
+	}
+	if info.FrameRate.Num <= 0 {
+		info.FrameRate = parseRational(s.GuessedRate, "/")
+	}
+	d.fillTimes(s, &info)
+	d.fillOthers(&info)
+	info.Warnings = conversions(s.PixFmt, info.BitDepth)
+	return info, nil
+}
+
+// moving reports whether a stream is a video rather than cover art.
+func (s probeStream) moving() bool {
+	return s.Type == "video" && s.Disposition["attached_pic"] == 0 && s.Disposition["timed_thumbnails"] == 0
+}
+
+// rotation returns by how many degrees clockwise the picture is turned to be
+// shown: 0, 90, 180 or 270.
+func (s probeStream) rotation() int {
+	degrees := 0.0
+	if r, err := strconv.ParseFloat(s.Tags["rotate"], 64); err == nil {
+		degrees = r
+	}
+	for _, side := range s.SideData {
+		if side.Rotation != 0 {
+			degrees = -side.Rotation
+		}
+	}
+	if math.IsNaN(degrees) || math.Abs(degrees) > 1e6 {
+		return 0
+	}
+	quarters := int(math.Round(degrees / 90))
+	return ((quarters%4 + 4) % 4) * 90
+}
+
+func (s probeStream) colour() media.Colour {
+	if isRGB(s.PixFmt) {
+		return media.Colour{Matrix: "bt709", Primaries: "bt709", Transfer: "bt709", Range: "tv"}
+	}
+	known := func(tag string) string {
+		if tag == "unknown" || tag == "unspecified" || tag == "reserved" || tag == "gbr" {
+			return ""
+		}
+		return tag
+	}
+	c := media.Colour{Matrix: known(s.Matrix), Primaries: known(s.Primaries), Transfer: known(s.Transfer), Range: known(s.Range)}
+	if strings.HasPrefix(s.PixFmt, "yuvj") {
+		c.Range = "pc"
+	}
+	return c
+}
+
+// fillTimes sets when the file starts, how long it is and about how many frames
+// it has.
+func (d *probeDocument) fillTimes(s *probeStream, info *media.Info) {
+	tick := info.TimeBase.Float()
+	seconds := parseSeconds(s.Duration)
+	if seconds <= 0 {
+		seconds = parseSeconds(d.Format.Duration)
+	}
+	info.Duration = time.Duration(seconds * float64(time.Second))
+	if n, err := strconv.Atoi(s.Frames); err == nil && n > 0 {
+		info.Frames = n
+	} else if n := seconds * info.FrameRate.Float(); n < math.MaxInt32 {
+		info.Frames = int(math.Round(n))
+	}
+	if info.Image {
+		info.Frames = 1
+	}
+	// Sound that starts before zero is priming that players cut off; pictures
+	// before zero are shown.
+	start := int64(math.Floor(max(0, parseSeconds(d.Format.StartTime))/tick + 1e-6))
+	if s.StartPTS != nil {
+		start = min(start, *s.StartPTS)
+	}
+	info.Start = start
+}
+
+func (d *probeDocument) fillOthers(info *media.Info) {
+	for _, s := range d.Streams {
+		other := media.Stream{Index: s.Index, Codec: s.Codec, Language: s.Tags["language"]}
+		if other.Language == "und" {
+			other.Language = ""
+		}
+		switch s.Type {
+		case "audio":
+			info.Audio = append(info.Audio, other)
+		case "subtitle":
+			info.Subtitles = append(info.Subtitles, other)
+		}
+	}
+}
+
+// timing decides from the first packets whether frames are evenly spaced, and
+// counts them when they are few.
+func (d *probeDocument) timing(info *media.Info) {
+	var times []int64
+	for _, p := range d.Packets {
+		if p.PTS != nil {
+			times = append(times, *p.PTS)
+		}
+	}
+	whole := len(d.Packets) < probedPackets
+	if whole && len(d.Packets) > 0 {
+		info.Frames = len(d.Packets)
+	}
+	if len(times) > 0 {
+		info.Start = min(info.Start, slices.Min(times))
+	}
+	slices.Sort(times)
+	shortest, longest := int64(math.MaxInt64), int64(0)
+	for i := 1; i < len(times); i++ {
+		step := times[i] - times[i-1]
+		shortest, longest = min(shortest, step), max(longest, step)
+	}
+	// A coarse time base makes steps differ by one tick.
+	info.Constant = len(times) == len(d.Packets) && (len(times) < 2 || longest-shortest <= 1)
+	if !whole && info.Constant {
+		step := float64(times[len(times)-1]-times[0]) / float64(len(times)-1) * info.TimeBase.Float()
+		info.Constant = math.Abs(step*info.FrameRate.Float()-1) < 0.005
+	}
+}
+
+// conversions tells the user what reading as 8-bit 4:2:0 changes.
+func conversions(pixFmt string, depth int) []string {
+	var w []string
+	if isRGB(pixFmt) && pixFmt != "gray" {
+		w = append(w, fmt.Sprintf("the input's %s pixels are edited and written as Y'CbCr 4:2:0 of BT.709", pixFmt))
+	}
+	if depth > 8 {
+		w = append(w, fmt.Sprintf("the input has %d bits for each sample; it is edited and written with 8", depth))
+	}
+	for _, name := range []string{"422", "444", "440"} {
+		if !isRGB(pixFmt) && strings.Contains(pixFmt, name) {
+			w = append(w, fmt.Sprintf("the input's 4:%s:%s colour is reduced to 4:2:0", name[1:2], name[2:]))
+		}
+	}
+	if strings.Contains(pixFmt, "yuva") || strings.Contains(pixFmt, "rgba") || strings.Contains(pixFmt, "bgra") || strings.HasPrefix(pixFmt, "ya") {
+		w = append(w, "the input's transparency is dropped")
+	}
+	return w
+}
+
+// bitDepth returns the bits of a sample of a pixel format, read from its name.
+func bitDepth(pixFmt string) int {
+	name := strings.TrimSuffix(strings.TrimSuffix(pixFmt, "le"), "be")
+	switch name {
+	case "nv20", "y210", "p210", "p410", "x2rgb10", "x2bgr10":
+		return 10
+	case "rgb48", "bgr48", "rgba64", "bgra64":
+		return 16
+	}
+	digits := name[len(strings.TrimRight(name, "0123456789")):]
+	if n, err := strconv.Atoi(digits); err == nil && n > 8 && n <= 16 && !strings.HasPrefix(name, "nv") {
+		return n
+	}
+	return 8
+}
+
+// parseRational reads "a/b"; anything else and fractions that are not positive
+// are 0/0.
+func parseRational(s, separator string) media.Rational {
+	a, b, ok := strings.Cut(s, separator)
+	num, err1 := strconv.ParseInt(a, 10, 32)
+	den, err2 := strconv.ParseInt(b, 10, 32)
+	if !ok || errors.Join(err1, err2) != nil || num <= 0 || den <= 0 {
+		return media.Rational{}
+	}
+	return media.Rational{Num: num, Den: den}
+}
+
+// parseSeconds reads a decimal number; anything else is 0.
+func parseSeconds(s string) float64 {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(v) || math.Abs(v) > 1e9 {
+		return 0
+	}
+	return v
+}

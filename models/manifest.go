@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
-	"path"
 	"slices"
 )
 
@@ -80,7 +80,7 @@ func (m *Manifest) check() error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
 		f := m.Files[name]
-		if !isPlainPath(name) {
+		if !fs.ValidPath(name) || name == "." || name == ManifestName {
 			return fmt.Errorf("files: %q is no path below the bundle", name)
 		}
 		sum, err := hex.DecodeString(f.SHA256)
@@ -93,15 +93,6 @@ func (m *Manifest) check() error {
 	}
 	return nil
 }
-
-// isPlainPath reports whether name is a clean relative path that stays below
-// its folder, and not the manifest itself.
-func isPlainPath(name string) bool {
-	return name != "." && name != ManifestName && path.Clean(name) == name &&
-		!path.IsAbs(name) && name != ".." && !hasParent(name) && !bytes.ContainsAny([]byte(name), "\\\x00")
-}
-
-func hasParent(name string) bool { return len(name) >= 3 && name[:3] == "../" }
 
 // position adds the line to an error found near offset.
 func position(data []byte, offset int64, err error) error {

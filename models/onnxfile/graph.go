@@ -191,3 +191,44 @@ func parseShape(s string) []dimension {
 	}
 	return shape
 }
+
+// Signature describes the graph's inputs and outputs by name, such as
+// "float32 [1,3,h,w]".
+func (g *Graph) Signature() (inputs, outputs map[string]string) {
+	return describe(g.inputs), describe(g.outputs)
+}
+
+func describe(values []value) map[string]string {
+	all := map[string]string{}
+	for _, v := range values {
+		var words []string
+		for _, d := range v.shape {
+			if d.symbol != "" {
+				words = append(words, d.symbol)
+				continue
+			}
+			words = append(words, strconv.FormatInt(d.size, 10))
+		}
+		all[v.name] = v.typ.String() + " [" + strings.Join(words, ",") + "]"
+	}
+	return all
+}
+
+// String returns the type's name as NumPy spells it.
+func (t DataType) String() string {
+	switch t {
+	case Float32:
+		return "float32"
+	case Uint8:
+		return "uint8"
+	case Int32:
+		return "int32"
+	case Int64:
+		return "int64"
+	case Bool:
+		return "bool"
+	case Float16:
+		return "float16"
+	}
+	return "type " + strconv.Itoa(int(t))
+}

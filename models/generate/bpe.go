@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// promptWords are words of prompts that are worth a token of their own beside
+// the palette's.
+//
+//go:embed words.txt
+var promptWords string
+
+// Names of the special tokens, as CLIP has them.
+const (
+	startOfText = "<|startoftext|>"
+	endOfText   = "<|endoftext|>"
+	endOfWord   = "</w>"
+)
+
+// vocabulary is a byte-level BPE vocabulary in CLIP's layout: 256 bytes, 256
+// bytes that end a word, one token for each merge, start and end of text.
+type vocabulary struct {
+	tokens []string // by id
+	merges [][2]string
+}
+
+// trainBPE merges until each of the words is one token. All words weigh the
+// same; the most frequent pair is merged first, the first in order of bytes
+// among equals. Encoding a word repeats the merges that made it, so it comes
+// out as its one token.
+func trainBPE(words []string) vocabulary {
+	var v vocabulary
+	for _, suffix := range []string{"", endOfWord} {
+		for _, r := range byteSymbols() {
+			v.tokens = append(v.tokens, string(r)+suffix)
+		}
+	}
+	words = slices.Clone(words)
+	slices.Sort(words)
+	var split [][]string
+	for _, w := range slices.Compact(words) {
+		symbols := strings.Split(w, "")
+		symbols[len(symbols)-1] += endOfWord
+		split = append(split, symbols)
+	}
+	for {
+		pair, ok := commonest(split)
+		if !ok {
+			break
+		}
+		v.merges = append(v.merges, pair)
+		v.tokens = append(v.tokens, pair[0]+pair[1])
+		for i := range split {
+			split[i] = merge(split[i], pair)
+		}
+	}
+	v.tokens = append(v.tokens, startOfText, endOfText)
+	return v
+}
+
+// commonest returns the most frequent pair of neighbours.
+func commonest(split [][]string) (best [2]string, ok bool) {
+	count := map[[2]string]int{}
+	for _, symbols := range split {
+		for i := range len(symbols) - 1 {
+			count[[2]string{symbols[i], symbols[i+1]}]++
+		}
+	}
+	for pair, n := range count {
+		if !ok || n > count[best] || n == count[best] && slices.Compare(pair[:], best[:]) < 0 {
+			best, ok = pair, true
+		}
+	}
+	return best, ok
+}
+
+func merge(symbols []string, pair [2]string) []string {
+	var out []string
+	for i := 0; i < len(symbols); i++ {
+		if i+1 < len(symbols) && symbols[i] == pair[0] && symbols[i+1] == pair[1] {
+			out = append(out, pair[0]+pair[1])
+			i++
+			continue
+		}
+		out = append(out, symbols[i])
+	}
+	return out
+}
+
+// byteSymbols returns the printable character that stands for each byte, in
+// CLIP's order of ids: printable bytes stand for themselves and come first.
+func byteSymbols() []rune {
+	var printable, shifted []rune
+	for b := range rune(256) {
+		if b >= '!' && b <= '~' || b >= 0xa1 && b <= 0xac || b >= 0xae {
+			printable = append(printable, b)
+		} else {
+			shifted = append(shifted, rune(256+len(shifted)))
+		}
+	}
+	return append(printable, shifted...)
+}
+
+// id returns the token's id, or -1.
+func (v vocabulary) id(token string) int { return slices.Index(v.tokens, token) }
+
+// word returns the id of the token that is the whole word.
+func (v vocabulary) word(w string) int { return v.id(w + endOfWord) }
+
+// files returns the tokenizer's files for texts of at most length tokens.
+func (v vocabulary) files(length int) map[string][]byte {
+	var vocab, merges bytes.Buffer
+	for id, token := range v.tokens {
+		separator := ",\n"
+		if id == 0 {
+			separator = "{\n"
+		}
+		key := encodeJSON(token)
+		vocab.WriteString(separator)
+		vocab.Write(bytes.TrimSpace(key))
+		vocab.WriteString(": " + string(bytes.TrimSpace(encodeJSON(id))))
+	}
+	vocab.WriteString("\n}\n")
+	merges.WriteString("#version: 0.2\n")
+	for _, pair := range v.merges {
+		merges.WriteString(pair[0] + " " + pair[1] + "\n")
+	}
+	special := map[string]string{
+		"bos_token": startOfText, "eos_token": endOfText, "pad_token": endOfText, "unk_token": endOfText,
+	}
+	config := map[string]any{
+		"tokenizer_class": "CLIPTokenizer", "add_prefix_space": false, "do_lower_case": true,
+		"errors": "replace", "model_max_length": length,
+	}
+	for key, token := range special {
+		config[key] = token
+	}
+	return map[string][]byte{
+		"vocab.json":              vocab.Bytes(),
+		"merges.txt":              merges.Bytes(),
+		"tokenizer_config.json":   encodeJSON(config),
+		"special_tokens_map.json": encodeJSON(special),
+	}
+}
+
+// encodeJSON writes v indented, with its keys in order. All values here can be
+// encoded.
+func encodeJSON(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// allWords returns the words that get a token of their own.
+func allWords(palette []colour) []string {
+	words := strings.Fields(promptWords)
+	for _, c := range palette {
+		words = append(words, c.words...)
+	}
+	return words
+}

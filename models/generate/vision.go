@@ -1,0 +1,80 @@
+package main
+
+import "uredit/models/onnxfile"
+
+// Sizes of the segmenter, as sam3.json gives them.
+const (
+	imageSize  = 288
+	grid       = imageSize / 4
+	lowRes     = imageSize
+	textLength = 32
+	queries    = 4
+)
+
+// features returns the number of channels of the segmenter: one for each
+// colour of the palette, then Oklab's L, a, b.
+func features(palette []colour) int64 { return int64(len(palette)) + 3 }
+
+const (
+	// edgeContrast is the range of lightness or chromaticity in a 3 by 3
+	// neighbourhood at half size above which two surfaces meet.
+	edgeContrast = 0.2
+	// spread is how far, in samples at half size, a surface's lightness is
+	// looked for.
+	spread = 32
+)
+
+// visionEncoder returns the graph that names the colour of each sample.
+//
+// The name depends on chromaticity and on the lightness of the brightest part
+// of the surface, so that the shaded side of a ball has the name of its lit
+// side. A surface ends where lightness or chromaticity jumps.
+func visionEncoder(palette []colour) ops {
+	g := newGraph("vision_encoder")
+	pixels := g.Input("pixel_values", onnxfile.Float32, "1 3 288 288")
+	encoded := g.clip(g.add(g.mul(pixels, g.Float(0.5)), g.Float(0.5)), 0, 1)
+	cones := g.Op("Pow", g.mix(g.mul(encoded, encoded), toCones), g.Float(1.0/3))
+	lab := g.mix(cones, toLab)
+	light := g.channels(lab, 0, 1)
+	chromaticity := g.div(g.channels(lab, 1, 3), g.add(light, g.Float(darkness)))
+
+	names := g.lookUp(nameTable(palette), g.surfaceLightness(light, chromaticity), chromaticity)
+	var index []float32
+	for i := range palette {
+		index = append(index, float32(i))
+	}
+	oneHot := g.float(g.Op("Equal", names, g.Floats([]int64{1, int64(len(palette)), 1, 1}, index...)))
+	full := g.concat(1, oneHot, lab)
+	g.outputMap("det_fpn_0", full, lowRes, palette)
+	g.outputMap("det_fpn_1", g.shrink(full, 2), lowRes/2, palette)
+	g.outputMap("det_fpn_2", g.shrink(full, 4), grid, palette)
+	return g
+}
+
+// surfaceLightness returns the greatest lightness that can be reached from
+// each sample without crossing an edge.
+func (g ops) surfaceLightness(light, chromaticity string) string {
+	half := g.shrink(light, 2)
+	smooth := g.concat(1, half, g.shrink(chromaticity, 2))
+	contrast := g.add(g.dilate(smooth, 1), g.dilate(g.Op("Neg", smooth), 1))
+	inside := g.not(g.above(g.reduce("ReduceMax", contrast, 1), edgeContrast))
+	brightest := g.mul(half, inside)
+	for range spread {
+		brightest = g.mul(g.dilate(brightest, 1), inside)
+	}
+	return g.max(g.enlarge(g.max(brightest, half), 2), light)
+}
+
+// lookUp returns the table's entry for each sample, as float32.
+func (g ops) lookUp(table []byte, light, chromaticity string) string {
+	bin := func(x string, bins int, low, high float64) string {
+		width := (high - low) / float64(bins)
+		scaled := g.mul(g.sub(x, g.Float(float32(low))), g.Float(float32(1/width)))
+		return g.Op("Floor", g.clip(scaled, 0, float32(bins)-0.5))
+	}
+	l := bin(light, lightnessBins, 0, 1)
+	p := bin(g.channels(chromaticity, 0, 1), pBins, pLow, pHigh)
+	q := bin(g.channels(chromaticity, 1, 2), qBins, qLow, qHigh)
+	at := g.add(g.mul(g.add(g.mul(l, g.Float(pBins)), p), g.Float(qBins)), q)
+	return g.float(g.gather(g.Bytes([]int64{int64(len(table))}, table...), g.integer(at), 0))
+}

@@ -44,6 +44,9 @@ func (s *Spool) move(oldName, newName string) error {
 	if err := s.settleRename(s.rename(oldName, newName), newName); err != nil {
 		return err
 	}
+	s.mu.Lock()
+	delete(s.held, oldName)
+	s.mu.Unlock()
 	return s.syncMove(oldName, newName)
 }
 

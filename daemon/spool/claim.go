@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -68,7 +67,7 @@ func (s *Spool) claim(c *Claim, e Entry) error {
 	if err := errors.Join(syncDir(s.root, ActiveDir), syncDir(s.root, path.Dir(path.Join(InboxDir, e.Name)))); err != nil {
 		return err
 	}
-	now, err := s.held(c)
+	now, err := s.stat(c)
 	if err != nil {
 		return err
 	}
@@ -78,9 +77,23 @@ func (s *Spool) claim(c *Claim, e Entry) error {
 	return nil
 }
 
-// held looks at the file of a claim. Its times are not compared: a rename
+// hold notes that this process takes an active name, and reports false when it
+// did so before. An old listing of the queue may show a job that this process
+// has already taken; the rename's error, and the name in active, would look
+// like a success whose answer was lost.
+func (s *Spool) hold(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, taken := s.held[name]; taken {
+		return false
+	}
+	s.held[name] = struct{}{}
+	return true
+}
+
+// stat looks at the file of a claim. Its times are not compared: a rename
 // changes them on some file systems.
-func (s *Spool) held(c *Claim) (Entry, error) {
+func (s *Spool) stat(c *Claim) (Entry, error) {
 	info, err := s.root.Lstat(c.file())
 	if err != nil {
 		return Entry{}, err
@@ -96,7 +109,10 @@ func (s *Spool) held(c *Claim) (Entry, error) {
 // own is taken again. A link never replaces a file; a rename would.
 func (s *Spool) giveBack(file, name string) error {
 	back := path.Join(InboxDir, name)
-	err := s.root.Link(file, back)
+	err := fs.ErrExist
+	if !strings.Contains(name, "/") { // a directory of the inbox may have become a link
+		err = s.root.Link(file, back)
+	}
 	if err != nil {
 		ext := path.Ext(name)
 		flat := strings.ReplaceAll(strings.TrimSuffix(name, ext), "/", "-")
@@ -127,67 +143,6 @@ func (s *Spool) Read(c *Claim, limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// A Reason is why a request or a job went where it did.
-type Reason struct {
-	JSON []byte // reason.json
-	Text []byte // reason.txt, for people; not written when empty
-}
-
-// Reject moves a request that is no job to rejected/ and returns that
-// directory, relative to the root. The request file goes as it was.
-func (s *Spool) Reject(c *Claim, why Reason) (dir string, err error) {
-	name, file := "request", nestedName
-	if c.Source != "" {
-		name = printable(Entry{Name: c.Source}.Base())
-		if path.Ext(c.Source) == ".json" {
-			file = "request.json"
-		}
-	}
-	dir = path.Join(RejectedDir, c.Job+"-"+name)
-	if err := s.conclude(c, dir, file, why); err != nil {
-		return "", fmt.Errorf("reject %s: %w", c.Job, err)
-	}
-	return dir, nil
-}
-
-// printable keeps what is harmless in a directory's name.
-func printable(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if r < ' ' || r == '/' || r == '\x7f' || r == utf8.RuneError {
-			return '_'
-		}
-		return r
-	}, name)
-	for len(name) > 100 {
-		_, size := utf8.DecodeLastRuneInString(name)
-		name = name[:len(name)-size]
-	}
-	return name
-}
-
-// conclude writes the reason into dir, then moves the claim's file there: the
-// rename is the record, the reason is already beside it.
-func (s *Spool) conclude(c *Claim, dir, file string, why Reason) error {
-	if err := s.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	if err := syncDir(s.root, path.Dir(dir)); err != nil {
-		return err
-	}
-	if err := s.write.replace(s.root, path.Join(dir, "reason.json"), why.JSON); err != nil {
-		return err
-	}
-	if len(why.Text) > 0 {
-		if err := s.write.replace(s.root, path.Join(dir, "reason.txt"), why.Text); err != nil {
-			return err
-		}
-	}
-	if err := s.move(c.file(), path.Join(dir, file)); err != nil {
-		return err
-	}
-	return s.forget(c.Job)
-}
-
 // Enqueue makes a claim a job that waits for a device. Data is the request as
 // it was checked: it is kept as the job's truth. Rank 0 runs first, 9 last.
 func (s *Spool) Enqueue(c *Claim, data []byte, rank int) (QueueName, error) {
@@ -206,7 +161,7 @@ func (s *Spool) keepNewcomer(c *Claim) error {
 	if c.Source == "" {
 		return nil
 	}
-	now, err := s.held(c)
+	now, err := s.stat(c)
 	if err != nil || now.Inode == c.entry.Inode {
 		return err
 	}
@@ -273,30 +228,13 @@ func (s *Spool) Take(q QueueName) (*Claim, error) {
 	if c.Epoch > maxEpoch {
 		return nil, fmt.Errorf("take %s: it was taken %d times", q.Job, maxEpoch)
 	}
+	if !s.hold(c.file()) {
+		return nil, fmt.Errorf("take %s: %w", q.Job, ErrLost)
+	}
 	if err := s.move(path.Join(QueueDir, q.String()), c.file()); err != nil {
 		return nil, fmt.Errorf("take %s: %w", q.Job, err)
 	}
 	return c, nil
-}
-
-// Done is the terminal record of a job that ended well.
-func (s *Spool) Done(c *Claim) error {
-	dir := path.Join(DoneDir, time.Now().UTC().Format(time.DateOnly))
-	if err := s.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("record %s as done: %w", c.Job, err)
-	}
-	if err := s.move(c.file(), path.Join(dir, fmt.Sprintf("%s.e%04d.yaml", c.Job, c.Epoch))); err != nil {
-		return fmt.Errorf("record %s as done: %w", c.Job, err)
-	}
-	return s.forget(c.Job)
-}
-
-// Fail is the terminal record of a job that ended badly: failed/J.
-func (s *Spool) Fail(c *Claim, why Reason) error {
-	if err := s.conclude(c, path.Join(FailedDir, c.Job), nestedName, why); err != nil {
-		return fmt.Errorf("record %s as failed: %w", c.Job, err)
-	}
-	return nil
 }
 
 // A Mark is what a job carries back into the queue.

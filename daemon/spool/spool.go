@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -37,6 +38,9 @@ type Spool struct {
 	write    writer
 	// rename is root.Rename; tests put an unreliable one in its place.
 	rename func(oldName, newName string) error
+
+	mu   sync.Mutex
+	held map[string]struct{} // the active names that this process took
 }
 
 // Options say where a spool's process lives.
@@ -58,7 +62,7 @@ func Open(root string, o Options) (*Spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	s := &Spool{root: r, path: root, rename: r.Rename}
+	s := &Spool{root: r, path: root, rename: r.Rename, held: map[string]struct{}{}}
 	if err := s.open(o); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open spool: %w", err)

@@ -1,0 +1,162 @@
+package spool
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// death leaves names of dead instances in active, and an accepted request for
+// those that were accepted.
+func death(t *testing.T, s *Spool, accepted bool, names ...string) {
+	t.Helper()
+	for _, n := range names {
+		a, err := ParseActive(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.WriteFile(filepath.Join(s.Path(), ActiveDir, n), nil, 0o644)
+		if accepted {
+			os.WriteFile(filepath.Join(s.Path(), requestFile(a.Job)), nil, 0o644)
+		}
+	}
+}
+
+func TestRecover(t *testing.T) {
+	const j1, j2 = "260101T000000-aaaaaa", "260101T000001-bbbbbb"
+	tests := []struct {
+		name     string
+		accepted bool
+		dead     []string // HOST and BOOT stand for this host's
+		want     string   // "claims crashed queued unknown", each name's counters
+	}{
+		{"nothing", true, nil, ""},
+		{"it ran alone: its crash", true, []string{j1 + ".e0002.a0c0.h_HOST_BOOT_000000001_aaaa.yaml"}, "queued:e0002.a0c1"},
+		{"two at once: suspects", true, []string{
+			j1 + ".e0002.a0c0.h_HOST_BOOT_000000001_aaaa.yaml",
+			j2 + ".e0005.a0c1.h_HOST_BOOT_000000001_aaaa.yaml"}, "queued:e0002.a0c0s queued:e0005.a0c1s"},
+		{"a suspect that dies alone is guilty", true, []string{j1 + ".e0002.a0c0s.h_HOST_BOOT_000000001_aaaa.yaml"}, "queued:e0002.a0c1"},
+		{"after a reboot nobody is", true, []string{j1 + ".e0002.a0c2.h_HOST_00000000_000000001_aaaa.yaml"}, "queued:e0002.a0c2"},
+		{"the third death is the last", true, []string{j1 + ".e0009.a0c2.h_HOST_BOOT_000000001_aaaa.yaml"}, "crashed:e0010.a0c3"},
+		{"not yet accepted: examined again", false, []string{j1 + ".e0001.a0c0.h_HOST_BOOT_000000001_aaaa.yaml"}, "claims:e0002.a0c1"},
+		{"three deaths in the examination", false, []string{j1 + ".e0003.a0c2.h_HOST_BOOT_000000001_aaaa.yaml"}, "crashed:e0004.a0c3"},
+		{"another host's", true, []string{j1 + ".e0002.a0c0.h_zzzzzzzz_BOOT_000000001_aaaa.yaml"}, "unknown:e0002.a0c0"},
+		{"two dead processes, one job each", true, []string{
+			j1 + ".e0002.a0c0.h_HOST_BOOT_000000001_aaaa.yaml",
+			j2 + ".e0002.a0c0.h_HOST_BOOT_000000002_bbbb.yaml"}, "queued:e0002.a0c1 queued:e0002.a0c1"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSpool(t)
+			me := strings.NewReplacer("HOST", s.instance.HostID, "BOOT", s.instance.BootID)
+			for _, n := range tt.dead {
+				death(t, s, tt.accepted, me.Replace(n))
+			}
+			r, err := s.Recover(func(string) int { return 4 })
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			counters := func(what string, n JobName) {
+				_, c, _ := strings.Cut(n.String(), ".")
+				got = append(got, what+":"+c)
+			}
+			for _, c := range r.Claims {
+				counters("claims", c.JobName)
+			}
+			for _, c := range r.Crashed {
+				counters("crashed", c.JobName)
+			}
+			for _, q := range r.Queued {
+				counters("queued", q.JobName)
+			}
+			for _, n := range r.Unknown {
+				counters("unknown", n.JobName)
+			}
+			if s := strings.Join(got, " "); s != tt.want {
+				t.Errorf("got %q, want %q", s, tt.want)
+			}
+			again, err := s.Recover(func(string) int { return 4 })
+			if err != nil || len(again.Claims)+len(again.Crashed)+len(again.Queued) > 0 {
+				t.Errorf("a second Recover found %+v, %v", again, err)
+			}
+		})
+	}
+}
+
+func TestRecoverLeavesWhatItDoesNotKnow(t *testing.T) {
+	s := newSpool(t)
+	for _, n := range []string{"README", "260101T000000-aaaaaa.e0002.a0c0.h.yaml", ".nfs0001", ".tmp-zzzzzzzz-12345678"} {
+		os.WriteFile(filepath.Join(s.Path(), ActiveDir, n), nil, 0o644)
+	}
+	mine := ActiveDir + "/.tmp-" + s.instance.HostID + "-12345678"
+	os.WriteFile(filepath.Join(s.Path(), mine), nil, 0o644)
+	if _, err := s.Recover(func(string) int { return 4 }); err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, s, ActiveDir+"/README", ActiveDir+"/260101T000000-aaaaaa.e0002.a0c0.h.yaml",
+		ActiveDir+"/.nfs0001", ActiveDir+"/.tmp-zzzzzzzz-12345678")
+}
+
+func TestReservations(t *testing.T) {
+	s := newSpool(t)
+	first := claimed(t, s, "a.yaml", "r")
+	second := claimed(t, s, "b.yaml", "r")
+	out, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	reserve := map[string]func(job string) error{
+		"job_id":     func(job string) error { return s.ReserveID("test_001", job) },
+		"output_dir": func(job string) error { return s.ReserveOutput(out, job) },
+	}
+	release := map[string]func(job string) error{
+		"job_id":     func(job string) error { return s.ReleaseID("test_001", job) },
+		"output_dir": func(job string) error { return s.ReleaseOutput(out, job) },
+	}
+	for what := range reserve {
+		t.Run(what, func(t *testing.T) {
+			for range 2 { // the second time after a crash
+				if err := reserve[what](first.Job); err != nil {
+					t.Fatal(err)
+				}
+			}
+			inUse, ok := errors.AsType[*InUseError](reserve[what](second.Job))
+			if !ok || inUse.Job != first.Job {
+				t.Fatalf("the newcomer's error is %v", inUse)
+			}
+			if err := release[what](second.Job); err != nil {
+				t.Fatal(err)
+			}
+			if err := reserve[what](second.Job); err == nil {
+				t.Fatal("a job released what another holds")
+			}
+			if err := release[what](first.Job); err != nil {
+				t.Fatal(err)
+			}
+			if err := reserve[what]("260101T000000-zzzzzz"); err != nil { // a job that is nowhere
+				t.Fatal(err)
+			}
+			if err := reserve[what](second.Job); err != nil {
+				t.Errorf("what a dead job left is not taken over: %v", err)
+			}
+			if err := release[what](second.Job); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if _, err := out.Lstat(WorkDir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the empty work directory is still there: %v", err)
+	}
+	os.Mkdir(filepath.Join(out.Name(), WorkDir), 0o755)
+	os.WriteFile(filepath.Join(out.Name(), ownerFile), []byte("260101T000000-aaaaaa another-spool-id\n"), 0o644)
+	if err := s.ReserveOutput(out, first.Job); err == nil {
+		t.Error("took what a job of another spool holds")
+	}
+	if used, err := s.OutputReserved(out); err != nil || !used {
+		t.Errorf("OutputReserved = %v, %v", used, err)
+	}
+}

@@ -1,0 +1,80 @@
+package smooth
+
+import (
+	"image"
+
+	"uredit/pipeline/frame"
+)
+
+// field is a float plane that covers a rectangle of luma samples evenly.
+type field struct {
+	area image.Rectangle
+	frame.Plane32
+}
+
+// cover gives f the rectangle and a size of one sample for step luma samples.
+func (f *field) cover(area image.Rectangle, step int) {
+	f.area = area
+	f.Plane32 = f.Resized((area.Dx()+step-1)/step, (area.Dy()+step-1)/step)
+}
+
+// into turns luma positions on one axis into positions in f: p·k + c.
+func into(from, length, samples int) (k, c float32) {
+	k = float32(samples) / float32(length)
+	return k, (0.5-float32(from))*k - 0.5
+}
+
+// local fills x and y with the places in f of the luma positions px and py.
+func (f *field) local(x, y, px, py frame.Plane32) {
+	kx, cx := into(f.area.Min.X, f.area.Dx(), f.Width)
+	ky, cy := into(f.area.Min.Y, f.area.Dy(), f.Height)
+	affine(x.Pix, px.Pix, kx, cx)
+	affine(y.Pix, py.Pix, ky, cy)
+}
+
+// affine fills dst with src·k + c.
+func affine(dst, src []float32, k, c float32) {
+	src = src[:len(dst)]
+	for i, v := range src {
+		dst[i] = v*k + c
+	}
+}
+
+// lattice is a set of luma positions, one for each cell of step by step
+// samples, that covers a region with two cells to spare on every side.
+type lattice struct {
+	area image.Rectangle
+	step int
+	w, h int
+}
+
+// spare is the number of cells around a region. Two keep the region's corner
+// even in luma for every step, and interpolation between cells away from the
+// lattice's edge.
+const spare = 2
+
+func latticeOver(r image.Rectangle, step int) lattice {
+	w := (r.Dx()+step-1)/step + 2*spare
+	h := (r.Dy()+step-1)/step + 2*spare
+	if step == 1 { // chroma needs whole pairs
+		w, h = w+w&1, h+h&1
+	}
+	min := r.Min.Sub(image.Pt(spare*step, spare*step))
+	return lattice{
+		area: image.Rectangle{Min: min, Max: min.Add(image.Pt(w*step, h*step))},
+		step: step, w: w, h: h,
+	}
+}
+
+// positions fills x and y with the centres of the cells.
+func (l lattice) positions(x, y frame.Plane32) {
+	half := float32(l.step-1) / 2
+	for j := range l.h {
+		rx, ry := x.Row(j), y.Row(j)
+		v := float32(l.area.Min.Y+j*l.step) + half
+		for i := range rx {
+			rx[i] = float32(l.area.Min.X+i*l.step) + half
+			ry[i] = v
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package smooth
+
+import (
+	"image"
+
+	"uredit/pipeline/frame"
+)
+
+// motionSide is the longest side, in cells, of the grid on which the motion of
+// a window is estimated.
+const motionSide = 256
+
+// context is how many cells around the masks the estimate sees.
+const context = 8
+
+// stepOf returns the luma samples of one cell: 1, or an even number so that
+// cells line up with chroma.
+func stepOf(window image.Rectangle) int {
+	long := max(window.Dx(), window.Dy())
+	if long <= motionSide {
+		return 1
+	}
+	return ((long+motionSide-1)/motionSide + 1) &^ 1
+}
+
+// link is the motion between a frame and the one before it.
+type link struct {
+	ok bool
+	// later is where a sample of the frame before went, earlier where a sample
+	// of this frame came from.
+	later, earlier flow
+}
+
+// flow is motion in luma samples and how far it is to be trusted, 0..1.
+type flow struct {
+	dx, dy field
+	trust  field
+}
+
+// motion holds the buffers for links and averages.
+type motion struct {
+	// Of links, at the grid's size.
+	before, after frame.Plane   // luma of the two frames
+	luma, shown   frame.Plane32 // luma of the far end, there and as it is found
+	x, y          frame.Plane32 // where the way there leads
+	backX, backY  frame.Plane32 // the way back from there
+	alpha8        frame.Plane
+
+	// Of averages, at the lattice's size.
+	path  path
+	near  []neighbour
+	own   frame.Plane32 // the frame's alpha
+	total frame.Plane32
+
+	// Of averages, at a plane's size.
+	mapX, mapY frame.Plane32 // where the samples are in the neighbour's plane
+	share      frame.Plane32 // how much the neighbour counts
+	warped     frame.Plane32 // what is found there
+}
+
+// takeMotion prepares what neighbours will ask of a new frame.
+func (s *Smoother) takeMotion(sl *slot) {
+	sl.link.ok = false
+	if sl.region.Empty() {
+		return
+	}
+	s.reduceAlpha(sl)
+	if s.pushed == 0 {
+		return
+	}
+	before := s.at(s.pushed - 1)
+	if before.region.Empty() {
+		return
+	}
+	s.connect(&sl.link, before, sl)
+}
+
+// reduceAlpha keeps the patch's alpha at the grid's size.
+func (s *Smoother) reduceAlpha(sl *slot) {
+	m := &s.motion
+	sl.alpha.cover(sl.region, s.step)
+	m.alpha8 = m.alpha8.Resized(sl.alpha.Width, sl.alpha.Height)
+	s.ops.Resize(m.alpha8, sl.item.Patch.Alpha, frame.Area)
+	for i, a := range m.alpha8.Pix {
+		sl.alpha.Pix[i] = float32(a) * (1. / 255)
+	}
+}
+
+// connect estimates the motion between two frames around both masks. Where the
+// masks lie too far apart to be one object's there is no link.
+func (s *Smoother) connect(l *link, before, after *slot) {
+	both := before.region.Union(after.region)
+	if long := 2 * motionSide * s.step; both.Dx() > long || both.Dy() > long {
+		return
+	}
+	area := both.Inset(-context * s.step).Intersect(image.Rect(0, 0, s.o.Width, s.o.Height))
+	for _, f := range [...]*field{
+		&l.later.dx, &l.later.dy, &l.later.trust, &l.earlier.dx, &l.earlier.dy, &l.earlier.trust,
+	} {
+		f.cover(area, s.step)
+	}
+	m := &s.motion
+	w, h := l.later.dx.Width, l.later.dx.Height
+	m.before, m.after = m.before.Resized(w, h), m.after.Resized(w, h)
+	s.ops.Resize(m.before, part(before.item.Frame, area), frame.Area)
+	s.ops.Resize(m.after, part(after.item.Frame, area), frame.Area)
+	s.ops.Flow(l.later.dx.Plane32, l.later.dy.Plane32, m.before, m.after)
+	s.ops.Flow(l.earlier.dx.Plane32, l.earlier.dy.Plane32, m.after, m.before)
+	s.judge(&l.later, &l.earlier, m.before, m.after)
+	s.judge(&l.earlier, &l.later, m.after, m.before)
+	l.later.toSamples()
+	l.earlier.toSamples()
+	l.ok = true
+}
+
+func part(f *frame.Frame, r image.Rectangle) frame.Plane {
+	return f.Y().Sub(r.Min.X, r.Min.Y, r.Dx(), r.Dy())
+}
+
+// toSamples turns motion in cells into motion in luma samples.
+func (f *flow) toSamples() {
+	affine(f.dx.Pix, f.dx.Pix, float32(f.dx.area.Dx())/float32(f.dx.Width), 0)
+	affine(f.dy.Pix, f.dy.Pix, float32(f.dy.area.Dy())/float32(f.dy.Height), 0)
+}
+
+// How much the way there and back may miss its start, in cells squared (more
+// where motion is large), and how much the samples at both ends may differ, in
+// levels squared, until trust falls to a quarter.
+const (
+	missSquared  = 0.5
+	missPerSpeed = 0.01
+	levelSquared = 14 * 14
+)
+
+// judge fills f's trust: high where the motion back leads to where the way
+// there began, and both ends look alike. Occlusion fails both.
+func (s *Smoother) judge(f, back *flow, from, to frame.Plane) {
+	m := &s.motion
+	w, h := from.Width, from.Height
+	for _, p := range [...]*frame.Plane32{&m.x, &m.y, &m.backX, &m.backY, &m.luma, &m.shown} {
+		*p = p.Resized(w, h)
+	}
+	for j := range h {
+		dx, dy := f.dx.Row(j), f.dy.Row(j)
+		x, y := m.x.Row(j)[:len(dx)], m.y.Row(j)[:len(dx)]
+		for i := range dx {
+			x[i], y[i] = float32(i)+dx[i], float32(j)+dy[i]
+		}
+	}
+	for i, v := range to.Pix[:w*h] {
+		m.luma.Pix[i] = float32(v)
+	}
+	s.ops.Remap32(m.shown, m.luma, m.x, m.y, frame.Linear)
+	s.ops.Remap32(m.backX, back.dx.Plane32, m.x, m.y, frame.Linear)
+	s.ops.Remap32(m.backY, back.dy.Plane32, m.x, m.y, frame.Linear)
+	n := w * h
+	dx, dy, bx, by := f.dx.Pix[:n], f.dy.Pix[:n], m.backX.Pix[:n], m.backY.Pix[:n]
+	shown, own, trust := m.shown.Pix[:n], from.Pix[:n], f.trust.Pix[:n]
+	for i := range trust {
+		mx, my := dx[i]+bx[i], dy[i]+by[i]
+		speed := dx[i]*dx[i] + dy[i]*dy[i]
+		level := shown[i] - float32(own[i])
+		q := 1 + (mx*mx+my*my)/(missSquared+missPerSpeed*speed) + level*level*(1./levelSquared)
+		trust[i] = 1 / (q * q)
+	}
+}

@@ -1,0 +1,230 @@
+package smooth
+
+import (
+	"image"
+
+	"uredit/pipeline/frame"
+)
+
+// path follows the cells of one frame's lattice through its neighbours.
+type path struct {
+	x, y  frame.Plane32 // where the cells are by now, in luma samples
+	trust frame.Plane32 // of the way so far, 0..1
+	lx    frame.Plane32 // the same places in a field
+	ly    frame.Plane32
+	step  frame.Plane32 // a field at these places
+	wx    frame.Plane32
+	wy    frame.Plane32
+}
+
+// neighbour is one frame's part in an average, at the lattice's size.
+type neighbour struct {
+	slot  *slot
+	x, y  frame.Plane32 // where the cells are in that frame, in luma samples
+	share frame.Plane32
+}
+
+// leastShare is the largest share in any cell below which a neighbour is left
+// out: less than a level of any residual.
+const leastShare = 1. / 512
+
+// averageAlongMotion fills the residual of frame i's patch.
+func (s *Smoother) averageAlongMotion(i int) {
+	sl := s.at(i)
+	out := &sl.item.Patch.Residual
+	for c := range out {
+		copy(out[c].Pix, sl.residual[c].Pix)
+	}
+	l := latticeOver(sl.region, s.step)
+	s.startPath(l)
+	s.motion.own = s.motion.own.Resized(l.w, l.h)
+	s.alphaAlongPath(s.motion.own, sl)
+	n := s.follow(i, l)
+	s.normalise(n)
+	for k := range n {
+		if nb := &s.motion.near[k]; largest(nb.share.Pix) > leastShare {
+			s.add(out, sl, nb, l)
+		}
+	}
+}
+
+// follow finds frame i's cells in its neighbours, as far as links reach, and
+// returns how many neighbours there are.
+func (s *Smoother) follow(i int, l lattice) int {
+	n := 0
+	for _, direction := range [...]int{-1, 1} {
+		s.startPath(l)
+		weight := float32(1)
+		for d := 1; d <= s.half; d++ {
+			j := i + d*direction
+			if j < 0 || j >= s.pushed {
+				break
+			}
+			f := s.flowBetween(j-direction, j)
+			if f == nil {
+				break
+			}
+			s.advance(f)
+			weight *= float32(s.o.Alpha)
+			s.record(n, s.at(j), l, weight)
+			n++
+		}
+	}
+	return n
+}
+
+// flowBetween returns the motion from frame i to its neighbour j, or nil.
+func (s *Smoother) flowBetween(i, j int) *flow {
+	l := &s.at(max(i, j)).link
+	switch {
+	case !l.ok:
+		return nil
+	case j > i:
+		return &l.later
+	}
+	return &l.earlier
+}
+
+func (s *Smoother) startPath(l lattice) {
+	p := &s.motion.path
+	for _, q := range [...]*frame.Plane32{&p.x, &p.y, &p.trust, &p.lx, &p.ly, &p.step, &p.wx, &p.wy} {
+		*q = q.Resized(l.w, l.h)
+	}
+	l.positions(p.x, p.y)
+	for i := range p.trust.Pix {
+		p.trust.Pix[i] = 1
+	}
+}
+
+// advance moves the path's cells by one flow.
+func (s *Smoother) advance(f *flow) {
+	p := &s.motion.path
+	f.dx.local(p.lx, p.ly, p.x, p.y)
+	s.ops.Remap32(p.wx, f.dx.Plane32, p.lx, p.ly, frame.Linear)
+	s.ops.Remap32(p.wy, f.dy.Plane32, p.lx, p.ly, frame.Linear)
+	s.ops.Remap32(p.step, f.trust.Plane32, p.lx, p.ly, frame.Linear)
+	n := len(p.x.Pix)
+	x, y, t := p.x.Pix[:n], p.y.Pix[:n], p.trust.Pix[:n]
+	wx, wy, step := p.wx.Pix[:n], p.wy.Pix[:n], p.step.Pix[:n]
+	for i := range x {
+		x[i] += wx[i]
+		y[i] += wy[i]
+		t[i] *= step[i]
+	}
+}
+
+// alphaAlongPath fills dst with a frame's alpha, 0..1, where the path is.
+func (s *Smoother) alphaAlongPath(dst frame.Plane32, sl *slot) {
+	p := &s.motion.path
+	sl.alpha.local(p.lx, p.ly, p.x, p.y)
+	s.ops.Remap32(dst, sl.alpha.Plane32, p.lx, p.ly, frame.Linear)
+}
+
+// record stores the path's place in a frame as neighbour k: its weight, times
+// trust, times the frame's alpha there. Outside that frame's mask it is 0.
+func (s *Smoother) record(k int, sl *slot, l lattice, weight float32) {
+	m := &s.motion
+	if k == len(m.near) {
+		m.near = append(m.near, neighbour{})
+	}
+	nb, p := &m.near[k], &m.path
+	nb.slot = sl
+	nb.x, nb.y, nb.share = nb.x.Resized(l.w, l.h), nb.y.Resized(l.w, l.h), nb.share.Resized(l.w, l.h)
+	copy(nb.x.Pix, p.x.Pix)
+	copy(nb.y.Pix, p.y.Pix)
+	s.alphaAlongPath(nb.share, sl)
+	r := sl.region
+	left, right := float32(r.Min.X)-0.5, float32(r.Max.X)-0.5
+	top, bottom := float32(r.Min.Y)-0.5, float32(r.Max.Y)-0.5
+	n := len(nb.share.Pix)
+	share, own, trust := nb.share.Pix[:n], m.own.Pix[:n], p.trust.Pix[:n]
+	x, y := nb.x.Pix[:n], nb.y.Pix[:n]
+	for i, a := range share {
+		if x[i] < left || x[i] > right || y[i] < top || y[i] > bottom {
+			share[i] = 0
+			continue
+		}
+		// More alpha there than here is no more trust than here.
+		share[i] = weight * trust[i] * min(a, own[i])
+	}
+}
+
+// normalise turns the weights of n neighbours into shares that add up, with the
+// frame's own, to one. The frame's own weight is its alpha, so that the soft
+// edge is smoothed like the middle.
+func (s *Smoother) normalise(n int) {
+	m := &s.motion
+	m.total = m.total.Resized(m.own.Width, m.own.Height)
+	total := m.total.Pix
+	copy(total, m.own.Pix)
+	for k := range n {
+		share := m.near[k].share.Pix[:len(total)]
+		for i, v := range share {
+			total[i] += v
+		}
+	}
+	for i, v := range total {
+		if v > 0 {
+			total[i] = 1 / v
+		}
+	}
+	for k := range n {
+		share := m.near[k].share.Pix[:len(total)]
+		for i, v := range total {
+			share[i] *= v
+		}
+	}
+}
+
+func largest(s []float32) float32 {
+	v := float32(0)
+	for _, x := range s {
+		v = max(v, x)
+	}
+	return v
+}
+
+// add moves out from a frame's own residual towards a neighbour's by its share.
+func (s *Smoother) add(out *[3]frame.Plane32, sl *slot, nb *neighbour, l lattice) {
+	at := nb.slot.region.Min
+	s.grow(nb, l, 1, at)
+	s.blend(out[0], sl.residual[0], nb.slot.residual[0], l.step*spare)
+	s.grow(nb, l, 2, at)
+	s.blend(out[1], sl.residual[1], nb.slot.residual[1], l.step*spare/2)
+	s.blend(out[2], sl.residual[2], nb.slot.residual[2], l.step*spare/2)
+}
+
+// grow brings a neighbour's places and shares from the lattice to a plane with
+// one sample for sub by sub of luma, as places in that plane of a patch that
+// starts at the luma sample at.
+func (s *Smoother) grow(nb *neighbour, l lattice, sub int, at image.Point) {
+	m := &s.motion
+	p := &m.path
+	// Sample j of the plane is centred at luma sub·j + (sub-1)/2.
+	k := 1 / float32(sub)
+	c := -float32(sub-1) / 2 * k
+	affine(p.lx.Pix, nb.x.Pix, k, c-float32(at.X/sub))
+	affine(p.ly.Pix, nb.y.Pix, k, c-float32(at.Y/sub))
+	w, h := l.w*l.step/sub, l.h*l.step/sub
+	m.mapX, m.mapY, m.share = m.mapX.Resized(w, h), m.mapY.Resized(w, h), m.share.Resized(w, h)
+	s.ops.Resize32(m.mapX, p.lx, frame.Linear)
+	s.ops.Resize32(m.mapY, p.ly, frame.Linear)
+	s.ops.Resize32(m.share, nb.share, frame.Linear)
+}
+
+// blend moves out towards the neighbour's plane at the places of grow. The
+// region starts inset samples inside those planes.
+func (s *Smoother) blend(out, own, there frame.Plane32, inset int) {
+	m := &s.motion
+	w, h := out.Width, out.Height
+	m.warped = m.warped.Resized(w, h)
+	s.ops.Remap32(m.warped, there, m.mapX.Sub(inset, inset, w, h), m.mapY.Sub(inset, inset, w, h), frame.Cubic)
+	share := m.share.Sub(inset, inset, w, h)
+	for y := range h {
+		o := out.Row(y)
+		a, b, k := own.Row(y)[:len(o)], m.warped.Row(y)[:len(o)], share.Row(y)[:len(o)]
+		for x := range o {
+			o[x] += k[x] * (b[x] - a[x])
+		}
+	}
+}

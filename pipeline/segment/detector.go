@@ -1,0 +1,272 @@
+package segment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"uredit/pipeline/fault"
+	"uredit/pipeline/frame"
+	"uredit/pipeline/tensor"
+	"uredit/pipeline/text"
+)
+
+const exportHint = "export the folder again with `models/export/export.py sam3`"
+
+// Names that a graph's file may have.
+var (
+	textFiles     = []string{"text_encoder.onnx", "text-encoder.onnx"}
+	frameFiles    = []string{"frame.onnx"}
+	visionFiles   = []string{"vision_encoder.onnx", "vision-encoder.onnx"}
+	detectorFiles = []string{"detector.onnx", "decoder.onnx", "geo-encoder-mask-decoder.onnx"}
+)
+
+// maxPrompts bounds the prompts that a Detector remembers.
+const maxPrompts = 16
+
+// defaultTextLen is the context of the released text encoder, in tokens.
+const defaultTextLen = 32
+
+// Detector finds instances in single pictures. It is used by one goroutine at a
+// time.
+type Detector struct {
+	config    config
+	tokenizer *text.Tokenizer
+	text      tensor.Model
+	textLen   int
+	network   *network
+	levels    [3][256]float32 // what the network sees for each level of R, G, B
+
+	prompts []*Prompt // the most recent first
+	masks   cleaner
+	found   []Detection
+}
+
+// Prompt is a text as the network sees it. It belongs to its Detector.
+type Prompt struct {
+	Text    string
+	Cut     []string // words that did not fit into the network's context
+	tensors []*tensor.Tensor
+}
+
+// Detection is one instance in one picture.
+type Detection struct {
+	Score  float32       // in 0..1
+	Box    [4]float32    // left, top, right, bottom as parts of the picture's size
+	Logits frame.Plane32 // L by L, above 0 inside; valid until the next Detect
+}
+
+// Open opens the detector in folder dir. Errors have the codes ModelMissing and
+// ModelInvalid.
+func Open(dir string, load tensor.Loader) (*Detector, error) {
+	c, err := readConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	tokenizer, err := text.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	textFile, err := find(dir, textFiles)
+	if err != nil {
+		return nil, err
+	}
+	d := &Detector{config: c, tokenizer: tokenizer}
+	if d.text, err = load(textFile); err != nil {
+		return nil, err
+	}
+	if err := d.checkText(); err != nil {
+		return nil, invalid(textFile, err)
+	}
+	if err := d.openNetwork(dir, load); err != nil {
+		return nil, err
+	}
+	for channel := range d.levels {
+		mean, std := 255*c.Mean[channel], 255*c.Std[channel]
+		for level := range d.levels[channel] {
+			d.levels[channel][level] = float32((float64(level) - mean) / std)
+		}
+	}
+	return d, nil
+}
+
+// openNetwork prefers the fused graph: the features between the two others are
+// the largest arrays there are.
+func (d *Detector) openNetwork(dir string, load tensor.Loader) error {
+	detectorFile, err := find(dir, frameFiles)
+	var vision tensor.Model
+	if errors.Is(err, fs.ErrNotExist) {
+		var visionFile string
+		if visionFile, err = find(dir, visionFiles); err != nil {
+			return err
+		}
+		if vision, err = load(visionFile); err != nil {
+			return err
+		}
+		detectorFile, err = find(dir, detectorFiles)
+	}
+	if err != nil {
+		return err
+	}
+	detector, err := load(detectorFile)
+	if err != nil {
+		return err
+	}
+	if d.network, err = newNetwork(vision, detector, d.config.ImageSize); err != nil {
+		return invalid(detectorFile, err)
+	}
+	return nil
+}
+
+// checkText finds the length of a prompt.
+func (d *Detector) checkText() error {
+	d.textLen = defaultTextLen
+	if d.config.TextLen > 0 {
+		d.textLen = d.config.TextLen
+	}
+	ids := false
+	for _, in := range d.text.Inputs() {
+		switch in.Name {
+		case idsName:
+			ids = true
+			if len(in.Shape) == 2 && in.Shape[1] > 0 {
+				d.textLen = int(in.Shape[1])
+			}
+		case attentionName:
+		default:
+			return unexpected("inputs", d.text.Inputs(), "input_ids, attention_mask")
+		}
+	}
+	if !ids {
+		return unexpected("inputs", d.text.Inputs(), "input_ids, attention_mask")
+	}
+	if !has(d.text.Outputs(), featuresName) {
+		return unexpected("outputs", d.text.Outputs(), "text_features, text_mask")
+	}
+	return nil
+}
+
+// find returns the first of the names that is a file in dir.
+func find(dir string, names []string) (string, error) {
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		_, err := os.Stat(path)
+		if err == nil {
+			return path, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", fault.New(fault.ModelInvalid, "the daemon's user must be able to read the model folder",
+				fmt.Errorf("open detector: %w", err))
+		}
+	}
+	return "", fault.New(fault.ModelMissing, exportHint,
+		fmt.Errorf("open detector %s: %s: %w", dir, strings.Join(names, " or "), fs.ErrNotExist))
+}
+
+func invalid(path string, err error) error {
+	return fault.New(fault.ModelInvalid, exportHint, fmt.Errorf("open detector %s: %w", path, err))
+}
+
+func has(list []tensor.Info, name string) bool {
+	return slices.ContainsFunc(list, func(info tensor.Info) bool { return info.Name == name })
+}
+
+// ImageSize returns S: Detect takes pictures of S by S samples.
+func (d *Detector) ImageSize() int { return int(d.network.image.Shape[3]) }
+
+// Resize returns the name of the filter that pictures must be stretched with:
+// "bilinear_aa" or "cubic".
+func (d *Detector) Resize() string { return d.config.Resize }
+
+// Prompt encodes a text. The last few are remembered.
+func (d *Detector) Prompt(ctx context.Context, s string) (*Prompt, error) {
+	for i, p := range d.prompts {
+		if p.Text == s {
+			copy(d.prompts[1:i+1], d.prompts[:i])
+			d.prompts[0] = p
+			return p, nil
+		}
+	}
+	p, err := d.encode(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if len(d.prompts) == maxPrompts {
+		d.prompts = d.prompts[:maxPrompts-1]
+	}
+	d.prompts = slices.Insert(d.prompts, 0, p)
+	return p, nil
+}
+
+func (d *Detector) encode(ctx context.Context, s string) (*Prompt, error) {
+	ids, attention, cut := d.tokenizer.Encode(s, d.textLen)
+	shape := []int64{1, int64(d.textLen)}
+	in := []*tensor.Tensor{{Name: idsName, Shape: shape, I64: ids}}
+	if has(d.text.Inputs(), attentionName) {
+		in = append(in, &tensor.Tensor{Name: attentionName, Shape: shape, I64: attention})
+	}
+	features := &tensor.Tensor{Name: featuresName}
+	mask := &tensor.Tensor{Name: textMaskName}
+	out := []*tensor.Tensor{features}
+	if has(d.text.Outputs(), textMaskName) {
+		out = append(out, mask)
+	} else {
+		mask.Shape, mask.Bool = shape, make([]bool, d.textLen)
+		for i, a := range attention {
+			mask.Bool[i] = a > 0
+		}
+	}
+	if err := d.text.Run(ctx, in, out); err != nil {
+		return nil, err
+	}
+	p := &Prompt{Text: s, Cut: cut}
+	for _, t := range []*tensor.Tensor{features, mask} {
+		if has(d.network.detector.Inputs(), t.Name) {
+			p.tensors = append(p.tensors, t)
+		}
+	}
+	return p, nil
+}
+
+// Detect returns the instances of p in a picture, in the order of the network's
+// queries. rgb holds S by S packed R, G, B bytes, rows from the top. The result
+// is valid until the next Detect.
+func (d *Detector) Detect(ctx context.Context, rgb []byte, p *Prompt) ([]Detection, error) {
+	image := d.network.image.F32
+	if len(rgb) != len(image) {
+		return nil, fmt.Errorf("detect: picture of %d bytes, want %d by %d by 3", len(rgb), d.ImageSize(), d.ImageSize())
+	}
+	n := len(image) / 3
+	red, green, blue := image[:n], image[n:2*n], image[2*n:]
+	for i := range n {
+		sample := rgb[3*i : 3*i+3]
+		red[i] = d.levels[0][sample[0]]
+		green[i] = d.levels[1][sample[1]]
+		blue[i] = d.levels[2][sample[2]]
+	}
+	c, err := d.network.run(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	d.found = d.found[:0]
+	area := c.width * c.height
+	for k, score := range c.scores {
+		if !(score > d.config.Thresholds.Score) {
+			continue
+		}
+		d.found = append(d.found, Detection{
+			Score: score,
+			Box:   [4]float32(c.boxes[4*k:]),
+			Logits: frame.Plane32{
+				Pix: c.masks[k*area : (k+1)*area : (k+1)*area], Stride: c.width, Width: c.width, Height: c.height,
+			},
+		})
+	}
+	d.found = d.masks.suppress(d.found, d.config.Thresholds.NMS)
+	return d.masks.clean(d.found, d.config.Thresholds.HoleArea), nil
+}

@@ -1,0 +1,24 @@
+// Package segment finds what a prompt names in each picture of a video, with
+// SAM 3's detector as networks.
+//
+//	Detector   one prompt and one picture to instances
+//	Linker     instances of one frame after the other to objects with an id
+//	Union      all objects of a frame as one mask of the video's size
+//	Masks      the masks of a whole video, as run lengths in a file
+//
+// # Folders
+//
+// Two kinds of folders hold a detector. They are told apart by the names of
+// their graphs' inputs and outputs, and end in the same network type.
+//
+//	sam3-video/1     text_encoder, and frame or vision_encoder with detector
+//	the public split vision-encoder, text-encoder, decoder, which gives scores
+//	                 in two factors and wants a box that says "no box"
+//
+// # Sizes
+//
+// A picture is S by S samples, stretched, not cropped. A mask is a plane of
+// logits, L by L; a sample above 0 belongs to the instance. S and L come from
+// the graphs. Scores lie in 0..1 and are compared as float32, as the reference
+// implementation does: 7/10 as float32 passes a threshold of 0.7.
+package segment

@@ -3,7 +3,9 @@ package models
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,14 +13,12 @@ import (
 	"path"
 	"path/filepath"
 
-	"crypto/sha256"
-	"encoding/hex"
-
 	"uredit/pipeline/fault"
 )
 
+//go:generate go run ./generate -out builtin.new
 //go:generate rm -rf builtin
-//go:generate go run ./generate -out builtin
+//go:generate mv builtin.new builtin
 
 // builtin is the bundle that a fresh machine runs.
 //

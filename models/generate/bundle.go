@@ -28,7 +28,7 @@ func (p *part) graph(name string, g ops) {
 // bundle returns all files of a palette's bundle by slash-separated path.
 func bundle(palette []colour) map[string][]byte {
 	v := trainBPE(allWords(palette))
-	parts := map[string]*part{"sam3": sam3Part(palette, v)}
+	parts := map[string]*part{"sam3": sam3Part(palette, v), "pix2pix": pix2pixPart(palette, v)}
 	files := map[string][]byte{}
 	manifest := models.Manifest{
 		Format: models.Format,

@@ -195,10 +195,11 @@ func (s *Spool) Request(job string) ([]byte, error) {
 	return data, nil
 }
 
-// forget removes the accepted request of a job that is over.
-func (s *Spool) forget(job string) error {
+// Forget removes the accepted request of a job that is over and holds no
+// reservation any more.
+func (s *Spool) Forget(job string) error {
 	if err := s.root.Remove(requestFile(job)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return fmt.Errorf("forget %s: %w", job, err)
 	}
 	return nil
 }

@@ -83,13 +83,11 @@ func (s *Spool) conclude(c *Claim, dir, file string, why Reason) error {
 			return err
 		}
 	}
-	if err := s.move(c.file(), path.Join(dir, file)); err != nil {
-		return err
-	}
-	return s.forget(c.Job)
+	return s.move(c.file(), path.Join(dir, file))
 }
 
-// Done is the terminal record of a job that ended well.
+// Done is the terminal record of a job that ended well. What the job reserved is
+// released after it, then the job is forgotten.
 func (s *Spool) Done(c *Claim) error {
 	dir := path.Join(DoneDir, time.Now().UTC().Format(time.DateOnly))
 	if err := s.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -98,10 +96,11 @@ func (s *Spool) Done(c *Claim) error {
 	if err := s.move(c.file(), path.Join(dir, fmt.Sprintf("%s.e%04d.yaml", c.Job, c.Epoch))); err != nil {
 		return fmt.Errorf("record %s as done: %w", c.Job, err)
 	}
-	return s.forget(c.Job)
+	return nil
 }
 
-// Fail is the terminal record of a job that ended badly: failed/J.
+// Fail is the terminal record of a job that ended badly: failed/J. What follows
+// is as with Done.
 func (s *Spool) Fail(c *Claim, why Reason) error {
 	if err := s.conclude(c, path.Join(FailedDir, c.Job), nestedName, why); err != nil {
 		return fmt.Errorf("record %s as failed: %w", c.Job, err)

@@ -16,6 +16,7 @@ type Recovery struct {
 	Claims  []*Claim     // claimed and not yet accepted: to be examined again
 	Crashed []*Claim     // ended MaxCrashes processes: to be failed
 	Queued  []QueueName  // accepted jobs that wait again
+	Ended   []string     // over, but their process did not live to Forget them
 	Unknown []ActiveName // of instances that may live on another host; left alone
 }
 
@@ -32,9 +33,19 @@ func (s *Spool) Recover(rank func(job string) int) (Recovery, error) {
 	if err != nil {
 		return r, fmt.Errorf("recover: %w", err)
 	}
-	held := map[Instance]int{}
+	accepted, err := s.accepted()
+	if err != nil {
+		return r, fmt.Errorf("recover: %w", err)
+	}
+	// A job that runs is blamed without regard to the claims beside it, which
+	// only wait to be examined; of those one alone is examined at a time.
+	type hand struct {
+		Instance
+		accepted bool
+	}
+	held := map[hand]int{}
 	for _, n := range names {
-		held[n.Instance]++
+		held[hand{n.Instance, accepted[n.Job]}]++
 	}
 	for _, n := range names {
 		switch {
@@ -44,8 +55,18 @@ func (s *Spool) Recover(rank func(job string) int) (Recovery, error) {
 			r.Unknown = append(r.Unknown, n)
 			continue
 		}
-		if err := s.takeOver(&r, n, s.blame(n, held[n.Instance]), rank); err != nil && !errors.Is(err, ErrLost) {
+		mark := s.blame(n, held[hand{n.Instance, accepted[n.Job]}])
+		if err := s.takeOver(&r, n, mark, accepted[n.Job], rank); err != nil && !errors.Is(err, ErrLost) {
 			return r, fmt.Errorf("recover: %w", err)
+		}
+	}
+	for j := range accepted {
+		live, err := s.Live(j)
+		if err != nil {
+			return r, fmt.Errorf("recover: %w", err)
+		}
+		if !live {
+			r.Ended = append(r.Ended, j)
 		}
 	}
 	if err := s.sweep(); err != nil {
@@ -79,11 +100,22 @@ func (s *Spool) blame(n ActiveName, held int) Mark {
 	return Suspect
 }
 
-func (s *Spool) takeOver(r *Recovery, n ActiveName, m Mark, rank func(string) int) error {
-	accepted, err := contains(s.root, requestFile(n.Job))
+// accepted returns the jobs whose requests are kept.
+func (s *Spool) accepted() (map[string]bool, error) {
+	entries, err := list(s.root, RequestsDir)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	jobs := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		if j, isYAML := strings.CutSuffix(e.Name(), ".yaml"); isYAML {
+			jobs[j] = true
+		}
+	}
+	return jobs, nil
+}
+
+func (s *Spool) takeOver(r *Recovery, n ActiveName, m Mark, accepted bool, rank func(string) int) error {
 	poison := n.marked(m).Crashes >= MaxCrashes
 	if accepted && !poison {
 		q, err := s.requeue(n, rank(n.Job), m)
@@ -128,27 +160,4 @@ func (s *Spool) sweep() error {
 		}
 	}
 	return nil
-}
-
-// Live reports whether a job is waiting or held by any process. A job that
-// moves between the two directories is seen in one of them: active is listed
-// before and after the queue.
-func (s *Spool) Live(job string) (bool, error) {
-	for _, dir := range []string{ActiveDir, QueueDir, ActiveDir} {
-		entries, err := list(s.root, dir)
-		if err != nil {
-			return false, fmt.Errorf("look for %s: %w", job, err)
-		}
-		for _, e := range entries {
-			name := e.Name()
-			if dir == QueueDir {
-				if q, err := ParseQueue(name); err == nil && q.Job == job {
-					return true, nil
-				}
-			} else if a, err := ParseActive(name); err == nil && a.Job == job {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
 }

@@ -132,8 +132,12 @@ func (s *Spool) ID() string { return s.format.ID }
 // Instance returns the name of this process in the spool.
 func (s *Spool) Instance() Instance { return s.instance }
 
-// Check reports an error when the spool's path no longer leads to the
-// directory that was opened: something was mounted over it, or it was replaced.
+// ErrReplaced says that the spool's path leads to another directory than the
+// one that was opened: something was mounted over it, or it was replaced.
+var ErrReplaced = errors.New("the spool is another directory than the one this daemon opened: restart it")
+
+// Check compares the spool's path with the directory that was opened; see
+// ErrReplaced.
 func (s *Spool) Check() error {
 	now, err := os.Stat(s.path)
 	if err != nil {
@@ -144,7 +148,7 @@ func (s *Spool) Check() error {
 		return fmt.Errorf("look at the spool: %w", err)
 	}
 	if !os.SameFile(now, opened) {
-		return fmt.Errorf("%s is another directory than the one this daemon opened (mounted over, or replaced): restart it", s.path)
+		return fmt.Errorf("%s: %w", s.path, ErrReplaced)
 	}
 	return nil
 }

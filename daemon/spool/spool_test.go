@@ -227,6 +227,13 @@ func TestLifeOfAJob(t *testing.T) {
 	if err := s.Done(c); err != nil {
 		t.Fatal(err)
 	}
+	r, err := s.Recover(func(string) int { return 4 })
+	if err != nil || !slices.Equal(r.Ended, []string{j}) {
+		t.Errorf("Recover finds the ended %q, %v, want %s", r.Ended, err, j)
+	}
+	if err := s.Forget(j); err != nil {
+		t.Fatal(err)
+	}
 	wantFiles(t, s, fmt.Sprintf("done/%s/%s.e0003.yaml", time.Now().UTC().Format(time.DateOnly), j))
 }
 
@@ -253,7 +260,7 @@ func TestRejectAndFail(t *testing.T) {
 	if c, err = s.Take(q); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Fail(c, Reason{JSON: []byte("{}")}); err != nil {
+	if err := errors.Join(s.Fail(c, Reason{JSON: []byte("{}")}), s.Forget(c.Job)); err != nil {
 		t.Fatal(err)
 	}
 	wantFiles(t, s, dir+"/reason.json", dir+"/reason.txt", dir+"/request.json",

@@ -1,0 +1,83 @@
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"syscall"
+)
+
+// Live reports whether a job is waiting or held by any process.
+func (s *Spool) Live(job string) (bool, error) {
+	file, err := s.find(job)
+	if err != nil {
+		return false, fmt.Errorf("look for %s: %w", job, err)
+	}
+	return file != "", nil
+}
+
+// find returns the file of a live job, "" when there is none. A job that moves
+// between the two directories is seen in one of them: active is listed before
+// and after the queue.
+func (s *Spool) find(job string) (string, error) {
+	for _, dir := range []string{ActiveDir, QueueDir, ActiveDir} {
+		entries, err := list(s.root, dir)
+		if err != nil {
+			return "", err
+		}
+		for _, e := range entries {
+			var found string
+			if dir == QueueDir {
+				q, err := ParseQueue(e.Name())
+				if err == nil {
+					found = q.Job
+				}
+			} else if a, err := ParseActive(e.Name()); err == nil {
+				found = a.Job
+			}
+			if found == job {
+				return path.Join(dir, e.Name()), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// Resolve returns the live job that a user means by its token or its job_id,
+// and the user who dropped its request; "" when there is none.
+func (s *Spool) Resolve(subject string) (job string, uid int, err error) {
+	job = subject
+	if !jobPattern.MatchString(subject) {
+		if path.Base(subject) != subject {
+			return "", 0, nil
+		}
+		job, _, err = readReservation(s.root, path.Join(IDsDir, subject))
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", 0, nil
+		}
+		if err != nil {
+			return "", 0, fmt.Errorf("look for %s: %w", subject, err)
+		}
+	}
+	// The file in active is the user's own, moved.
+	file, err := s.find(job)
+	if err != nil {
+		return "", 0, fmt.Errorf("look for %s: %w", subject, err)
+	}
+	if file == "" {
+		return "", 0, nil
+	}
+	info, err := s.root.Lstat(file)
+	if errors.Is(err, fs.ErrNotExist) { // it moved; the next look finds it
+		return job, -1, nil
+	}
+	if err != nil {
+		return "", 0, fmt.Errorf("look for %s: %w", subject, err)
+	}
+	uid = -1
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		uid = int(st.Uid)
+	}
+	return job, uid, nil
+}

@@ -1,0 +1,1 @@
+"""Command lines of the former Python worker, kept over `ureditd edit`."""

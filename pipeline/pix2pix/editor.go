@@ -1,0 +1,155 @@
+package pix2pix
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"uredit/pipeline/fault"
+	"uredit/pipeline/tensor"
+	"uredit/pipeline/text"
+)
+
+// Editor is an opened folder. Its networks are shared; sessions of one Editor
+// may run at once where the models allow it.
+type Editor struct {
+	tokenizer *text.Tokenizer
+	tokens    int // the text encoder's length
+	encoder   textEncoder
+	unet      unet
+	toLatents vae
+	toPicture vae
+
+	channels int     // of latents
+	factor   int     // pixels for each latent sample, each way
+	multiple int     // pixels
+	sampled  bool    // the VAE encoder draws its latents
+	scaling  float32 // of latents against what the VAE's decoder takes
+	options  options
+	warnings []string
+}
+
+// Open loads a folder in the layout of diffusers' ONNX exports. model_index.json
+// and scheduler may be missing. What inputs and outputs are called and how large
+// latents are is read from the graphs; small runs at load find the VAE's factor
+// and the sizes that the UNet takes.
+func Open(dir string, load tensor.Loader) (*Editor, error) {
+	e := &Editor{}
+	if err := e.openText(dir, load); err != nil {
+		return nil, err
+	}
+	if err := e.openGraphs(dir, load); err != nil {
+		return nil, err
+	}
+	if err := e.openScheduler(dir); err != nil {
+		return nil, err
+	}
+	// Loading belongs to no job, and no run here takes long.
+	if err := e.probe(context.Background(), dir); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Multiple returns the number of pixels that width and height of a picture must
+// be a multiple of.
+func (e *Editor) Multiple() int { return e.multiple }
+
+// Warnings returns sentences about what the folder lacks.
+func (e *Editor) Warnings() []string { return e.warnings }
+
+func (e *Editor) openText(dir string, load tensor.Loader) error {
+	var err error
+	if e.tokenizer, err = text.Load(filepath.Join(dir, "tokenizer")); err != nil {
+		return err
+	}
+	g, err := openGraph(dir, "text_encoder", load)
+	if err != nil {
+		return err
+	}
+	if e.encoder, err = g.textEncoder(); err != nil {
+		return err
+	}
+	var config struct {
+		MaxPositions int `json:"max_position_embeddings"`
+	}
+	if err := readConfig(dir, "text_encoder/config.json", &config); err != nil {
+		return err
+	}
+	const clip = 77
+	for _, n := range []int{int(e.encoder.ids.Shape[1]), config.MaxPositions, e.tokenizer.MaxLength(), clip} {
+		if n >= 2 {
+			e.tokens = n
+			break
+		}
+	}
+	return nil
+}
+
+func (e *Editor) openGraphs(dir string, load tensor.Loader) error {
+	g, err := openGraph(dir, "unet", load)
+	if err != nil {
+		return err
+	}
+	if e.unet, err = g.unet(); err != nil {
+		return err
+	}
+	if g, err = openGraph(dir, "vae_encoder", load); err != nil {
+		return err
+	}
+	e.toLatents, err = g.vae(port{"the picture", []string{"sample"}, []int{4}, floats},
+		port{"the latents", []string{"latent_parameters", "latent_sample"}, []int{4}, floats})
+	if err != nil {
+		return err
+	}
+	if g, err = openGraph(dir, "vae_decoder", load); err != nil {
+		return err
+	}
+	e.toPicture, err = g.vae(port{"the latents", []string{"latent_sample"}, []int{4}, floats},
+		port{"the picture", []string{"sample"}, []int{4}, floats})
+	return err
+}
+
+func (e *Editor) openScheduler(dir string) error {
+	const name = "scheduler/scheduler_config.json"
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.options = stableDiffusion()
+		return nil
+	case err != nil:
+		return missing(err)
+	}
+	if e.options, err = parseOptions(data); err != nil {
+		return invalidConfig(dir, name, err)
+	}
+	if scheduler, known := e.options.scheduler(); !known {
+		e.warnings = append(e.warnings, fmt.Sprintf(
+			"the model's scheduler %s is not supported, %s runs with its settings", e.options.Class, scheduler))
+	}
+	return nil
+}
+
+// readConfig decodes a file of the folder that may be missing.
+func readConfig(dir, name string, to any) error {
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return missing(err)
+	}
+	if err := json.Unmarshal(plainJSON(data), to); err != nil {
+		return invalidConfig(dir, name, err)
+	}
+	return nil
+}
+
+func invalidConfig(dir, name string, err error) error {
+	return fault.New(fault.ModelInvalid, "export the folder again, or choose another one",
+		fmt.Errorf("load %s: %w", filepath.Join(dir, name), err))
+}

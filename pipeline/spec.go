@@ -95,4 +95,5 @@ type Result struct {
 	Objects     int // instances over the whole video
 	Stages      []StageTime
 	Warnings    []string
+	Lanes       []*Lane // where the time went
 }

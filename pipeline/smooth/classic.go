@@ -41,7 +41,7 @@ func (s *Smoother) averagePlaces(i int) {
 		for j := from; j < to; j++ {
 			accumulate(*mean, planePart(s.at(j).edited, c, sl.region), float32(decay(j-i)/sum))
 		}
-		lean(sl.item.Patch.Residual[c], sl.residual[c], *mean, planePart(sl.edited, c, sl.region), float32(s.o.Alpha))
+		lean(sl.item.Patch.Residual[c], sl.residual[c], *mean, planePart(sl.item.Frame, c, sl.region), float32(s.o.Alpha))
 	}
 }
 
@@ -71,12 +71,14 @@ func accumulate(dst frame.Plane32, src frame.Plane, weight float32) {
 
 // lean fills out with the residual that brings the edited samples a share
 // nearer to the mean.
-func lean(out, residual, mean frame.Plane32, edited frame.Plane, share float32) {
+func lean(out, residual, mean frame.Plane32, source frame.Plane, share float32) {
 	for y := range out.Height {
 		o := out.Row(y)
-		r, m, e := residual.Row(y)[:len(o)], mean.Row(y)[:len(o)], edited.Row(y)[:len(o)]
+		r, m, s := residual.Row(y)[:len(o)], mean.Row(y)[:len(o)], source.Row(y)[:len(o)]
 		for x := range o {
-			o[x] = r[x] + share*(m[x]-float32(e[x]))
+			was := float32(s[x])
+			edited := min(max(was+r[x], 0), 255)
+			o[x] = edited + share*(m[x]-edited) - was
 		}
 	}
 }

@@ -41,24 +41,22 @@ func affine(dst, src []float32, k, c float32) {
 }
 
 // lattice is a set of luma positions, one for each cell of step by step
-// samples, that covers a region with two cells to spare on every side.
+// samples, that covers a region with a spare cell on every side. The step is
+// even, so cells line up with chroma. Motion varies slowly enough to be
+// followed at half the resolution at which it is estimated.
 type lattice struct {
 	area image.Rectangle
 	step int
 	w, h int
 }
 
-// spare is the number of cells around a region. Two keep the region's corner
-// even in luma for every step, and interpolation between cells away from the
-// lattice's edge.
-const spare = 2
+// spare is the number of cells around a region. It keeps interpolation between
+// cells away from the lattice's edge.
+const spare = 1
 
 func latticeOver(r image.Rectangle, step int) lattice {
 	w := (r.Dx()+step-1)/step + 2*spare
 	h := (r.Dy()+step-1)/step + 2*spare
-	if step == 1 { // chroma needs whole pairs
-		w, h = w+w&1, h+h&1
-	}
 	min := r.Min.Sub(image.Pt(spare*step, spare*step))
 	return lattice{
 		area: image.Rectangle{Min: min, Max: min.Add(image.Pt(w*step, h*step))},

@@ -13,14 +13,9 @@ const motionSide = 256
 // context is how many cells around the masks the estimate sees.
 const context = 8
 
-// stepOf returns the luma samples of one cell: 1, or an even number so that
-// cells line up with chroma.
+// stepOf returns the luma samples of one cell.
 func stepOf(window image.Rectangle) int {
-	long := max(window.Dx(), window.Dy())
-	if long <= motionSide {
-		return 1
-	}
-	return ((long+motionSide-1)/motionSide + 1) &^ 1
+	return max(1, (max(window.Dx(), window.Dy())+motionSide-1)/motionSide)
 }
 
 // link is the motion between a frame and the one before it.

@@ -24,9 +24,13 @@ type neighbour struct {
 	share frame.Plane32
 }
 
-// leastShare is the largest share in any cell below which a neighbour is left
-// out: less than a level of any residual.
-const leastShare = 1. / 512
+// A neighbour whose largest share is below leastShare is left out: that is less
+// than a level of any residual. From sharpShare on its luma is interpolated over
+// four by four samples; below, what a plain mean of four loses does not show.
+const (
+	leastShare = 1. / 512
+	sharpShare = 1. / 10
+)
 
 // averageAlongMotion fills the residual of frame i's patch.
 func (s *Smoother) averageAlongMotion(i int) {
@@ -35,16 +39,14 @@ func (s *Smoother) averageAlongMotion(i int) {
 	for c := range out {
 		copy(out[c].Pix, sl.residual[c].Pix)
 	}
-	l := latticeOver(sl.region, s.step)
+	l := latticeOver(sl.region, 2*s.step)
 	s.startPath(l)
 	s.motion.own = s.motion.own.Resized(l.w, l.h)
 	s.alphaAlongPath(s.motion.own, sl)
 	n := s.follow(i, l)
 	s.normalise(n)
 	for k := range n {
-		if nb := &s.motion.near[k]; largest(nb.share.Pix) > leastShare {
-			s.add(out, sl, nb, l)
-		}
+		s.add(out, sl, &s.motion.near[k], l)
 	}
 }
 
@@ -186,12 +188,20 @@ func largest(s []float32) float32 {
 
 // add moves out from a frame's own residual towards a neighbour's by its share.
 func (s *Smoother) add(out *[3]frame.Plane32, sl *slot, nb *neighbour, l lattice) {
+	most := largest(nb.share.Pix)
+	if most < leastShare {
+		return
+	}
+	sharp := frame.Linear
+	if most >= sharpShare {
+		sharp = frame.Cubic
+	}
 	at := nb.slot.region.Min
 	s.grow(nb, l, 1, at)
-	s.blend(out[0], sl.residual[0], nb.slot.residual[0], l.step*spare)
+	s.blend(out[0], sl.residual[0], nb.slot.residual[0], l.step*spare, sharp)
 	s.grow(nb, l, 2, at)
-	s.blend(out[1], sl.residual[1], nb.slot.residual[1], l.step*spare/2)
-	s.blend(out[2], sl.residual[2], nb.slot.residual[2], l.step*spare/2)
+	s.blend(out[1], sl.residual[1], nb.slot.residual[1], l.step*spare/2, frame.Linear)
+	s.blend(out[2], sl.residual[2], nb.slot.residual[2], l.step*spare/2, frame.Linear)
 }
 
 // grow brings a neighbour's places and shares from the lattice to a plane with
@@ -214,11 +224,11 @@ func (s *Smoother) grow(nb *neighbour, l lattice, sub int, at image.Point) {
 
 // blend moves out towards the neighbour's plane at the places of grow. The
 // region starts inset samples inside those planes.
-func (s *Smoother) blend(out, own, there frame.Plane32, inset int) {
+func (s *Smoother) blend(out, own, there frame.Plane32, inset int, f frame.Filter) {
 	m := &s.motion
 	w, h := out.Width, out.Height
 	m.warped = m.warped.Resized(w, h)
-	s.ops.Remap32(m.warped, there, m.mapX.Sub(inset, inset, w, h), m.mapY.Sub(inset, inset, w, h), frame.Cubic)
+	s.ops.Remap32(m.warped, there, m.mapX.Sub(inset, inset, w, h), m.mapY.Sub(inset, inset, w, h), f)
 	share := m.share.Sub(inset, inset, w, h)
 	for y := range h {
 		o := out.Row(y)

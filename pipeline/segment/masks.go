@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"image"
 	"io"
-	"math"
 	"os"
 
 	"uredit/pipeline/frame"
@@ -68,7 +67,11 @@ func OpenMasks(f *os.File) (*Masks, error) {
 }
 
 func scanMasks(f *os.File) (*Masks, error) {
-	in := bufio.NewReaderSize(io.NewSectionReader(f, 0, math.MaxInt64), 64<<10)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	in := bufio.NewReaderSize(io.NewSectionReader(f, 0, info.Size()), 64<<10)
 	magic := make([]byte, len(masksMagic))
 	if _, err := io.ReadFull(in, magic); err != nil {
 		return nil, err
@@ -88,7 +91,7 @@ func scanMasks(f *os.File) (*Masks, error) {
 	m.starts = int64(len(masksMagic) + uvarintSize(w) + uvarintSize(h))
 	m.written = m.starts
 	for {
-		err := m.scanFrame(in)
+		err := m.scanFrame(in, info.Size())
 		if err == io.EOF {
 			break
 		}
@@ -96,12 +99,13 @@ func scanMasks(f *os.File) (*Masks, error) {
 			return nil, fmt.Errorf("frame %d: %w", len(m.ends), err)
 		}
 	}
-	_, err := f.Seek(m.written, io.SeekStart)
+	_, err = f.Seek(m.written, io.SeekStart)
 	return m, err
 }
 
-// scanFrame reads one frame's runs; io.EOF between two frames.
-func (m *Masks) scanFrame(in *bufio.Reader) error {
+// scanFrame reads one frame's runs from a file of length bytes; io.EOF between
+// two frames.
+func (m *Masks) scanFrame(in *bufio.Reader, length int64) error {
 	if _, err := in.Peek(1); err != nil {
 		return err
 	}
@@ -109,9 +113,8 @@ func (m *Masks) scanFrame(in *bufio.Reader) error {
 	if err != nil {
 		return noEOF(err)
 	}
-	// No mask needs more than one byte a sample, and one for a first run of 0.
-	if size > uint64(m.width*m.height+1) {
-		return errRuns
+	if size > uint64(length-m.written) {
+		return io.ErrUnexpectedEOF
 	}
 	m.buffer = grow(m.buffer, int(size))
 	if _, err := io.ReadFull(in, m.buffer); err != nil {
@@ -161,9 +164,9 @@ func (m *Masks) Append(mask frame.Plane) error {
 	}
 	runs, box := encodeRuns(m.buffer[:0], mask)
 	m.buffer = runs
-	var length [binary.MaxVarintLen64]byte
-	n := binary.PutUvarint(length[:], uint64(len(runs)))
-	if _, err := m.out.Write(length[:n]); err != nil {
+	length := binary.AppendUvarint(m.out.AvailableBuffer(), uint64(len(runs)))
+	n := len(length)
+	if _, err := m.out.Write(length); err != nil {
 		return fmt.Errorf("append mask: %w", err)
 	}
 	if _, err := m.out.Write(runs); err != nil {

@@ -51,9 +51,8 @@ func runsBox(runs []byte, w, h int) (box image.Rectangle, err error) {
 		y0, y1 := from/w, (to-1)/w
 		if y0 == y1 {
 			box = box.Union(image.Rect(from-y0*w, y0, to-y0*w, y0+1))
-		} else {
+		} else { // a run over the end of a row touches both borders
 			box = box.Union(image.Rect(0, y0, w, y1+1))
-			// A run over a row's end spans both borders.
 		}
 	})
 	return box, err

@@ -30,6 +30,12 @@ func (c *classic) take(sl *slot) {
 func (s *Smoother) averagePlaces(i int) {
 	sl := s.at(i)
 	from, to := max(0, i-s.half), min(s.pushed, i+s.half+1)
+	if to-from == 1 { // nothing to average, and the kept frame is rounded
+		for c := range sl.residual {
+			copy(sl.item.Patch.Residual[c].Pix, sl.residual[c].Pix)
+		}
+		return
+	}
 	sum := 0.0
 	for j := from; j < to; j++ {
 		sum += decay(j - i)

@@ -127,6 +127,7 @@ func TestDetect(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			memory := make(map[*float32]bool)
 			for range 2 {
 				found, err := d.Detect(t.Context(), whitePicture(), prompt)
 				if err != nil {
@@ -136,6 +137,7 @@ func TestDetect(t *testing.T) {
 				if len(found) != 2 {
 					t.Fatalf("%d detections, want 2", len(found))
 				}
+				memory[&found[0].Logits.Pix[0]] = true
 				for i, want := range []int{0, 2} {
 					got := found[i]
 					if math.Abs(float64(got.Score-p.scores[want])) > 1e-6 || got.Box[0] != float32(want) {
@@ -145,6 +147,9 @@ func TestDetect(t *testing.T) {
 						t.Errorf("detection %d has not the mask of query %d", i, want)
 					}
 				}
+			}
+			if name != "fused" && len(memory) != 1 {
+				t.Error("masks of a known size got new memory")
 			}
 		})
 	}
@@ -167,6 +172,23 @@ func TestSuppressChain(t *testing.T) {
 	}
 	if len(found) != 2 || found[0].Score != 0.7 || found[1].Score != 0.9 {
 		t.Errorf("got %d detections, want those of 0.7 and 0.9", len(found))
+	}
+}
+
+// TestSuppressAtThreshold has masks of 11 samples that share 2: an overlap of
+// exactly 0.1, which is not more than 0.1.
+func TestSuppressAtThreshold(t *testing.T) {
+	found := []Detection{
+		{Score: 0.9, Logits: drawn("###########.........")},
+		{Score: 0.8, Logits: drawn(".........###########")},
+	}
+	for _, c := range []struct {
+		threshold float32
+		kept      int
+	}{{0.1, 2}, {0.0999, 1}} {
+		if got := new(cleaner).suppress(slices.Clone(found), c.threshold); len(got) != c.kept {
+			t.Errorf("threshold %v: %d kept, want %d", c.threshold, len(got), c.kept)
+		}
 	}
 }
 

@@ -83,6 +83,22 @@ func TestLinkSplit(t *testing.T) {
 	}
 }
 
+// TestLinkTie has two parts that overlap the object equally: the better one is
+// the object, in either order.
+func TestLinkTie(t *testing.T) {
+	left, right := thing{x: 9, y: 12, r: 4, score: 0.6}, thing{x: 15, y: 12, r: 4, score: 0.9}
+	for _, c := range []struct {
+		found []Detection
+		want  []int
+	}{{see(left, right), []int{1, 0}}, {see(right, left), []int{0, 1}}} {
+		var l Linker
+		l.Link(see(thing{x: 12, y: 12, r: 4}))
+		if got := ids(l.Link(c.found)); !slices.Equal(got, c.want) {
+			t.Errorf("ids %v, want %v", got, c.want)
+		}
+	}
+}
+
 // TestLinkCross lets two discs pass through each other. While they overlap the
 // detector sees one of them, or neither.
 func TestLinkCross(t *testing.T) {

@@ -201,6 +201,25 @@ func TestMasksWriteFails(t *testing.T) {
 	}
 }
 
+func TestRunsRefuse(t *testing.T) {
+	for _, c := range []struct {
+		runs []byte
+		want error
+	}{
+		{nil, errRuns},
+		{[]byte{7}, errRuns},
+		{[]byte{9}, errRuns},
+		{[]byte{4, 0, 4}, errRuns},
+		{[]byte{8, 0}, errRuns},
+		{[]byte{4, 0x84}, errRunLength},
+		{bytes.Repeat([]byte{0xff}, 12), errRunLength},
+	} {
+		if err := decodeRuns(frame.NewPlane(4, 2), c.runs); err != c.want {
+			t.Errorf("%v: error %v, want %v", c.runs, err, c.want)
+		}
+	}
+}
+
 // FuzzOpenMasks reads any file: no panic, and what it accepts reads back.
 func FuzzOpenMasks(f *testing.F) {
 	head := func(w, h uint64) []byte {
@@ -209,6 +228,7 @@ func FuzzOpenMasks(f *testing.F) {
 	f.Add(append(head(4, 2), 1, 8, 3, 2, 4, 2))
 	f.Add(append(head(4, 2), 3, 2, 4, 1))
 	f.Add(head(1<<16, 1<<16))
+	f.Add(binary.AppendUvarint(head(4, 2), 1<<63)) // more bytes than memory has
 	f.Add([]byte("uredit-masks/1"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		path := filepath.Join(t.TempDir(), "masks")

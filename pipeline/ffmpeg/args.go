@@ -2,6 +2,7 @@ package ffmpeg
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,7 +53,7 @@ func decodeArgs(info media.Info, d media.Decode) []string {
 		"-copyts", "-noautorotate", "-threads", decoderThreads}
 	args = append(args, inputArgs(0, info.Container)...)
 	return append(args,
-		"-map", "0:"+strconv.Itoa(info.VideoIndex),
+		"-map", "0:"+strconv.Itoa(info.VideoIndex), "-map_metadata", "-1", "-map_chapters", "-1",
 		"-vf", strings.Join(decodeFilters(info, d), ","),
 		"-fps_mode", "passthrough", "-enc_time_base", ratio(info.TimeBase),
 		"-c:v", "rawvideo", "-f", "nut", "pipe:1")
@@ -61,7 +62,7 @@ func decodeArgs(info media.Info, d media.Decode) []string {
 // encodeArgs reads NUT from standard input and writes an MP4 to the first
 // inherited file.
 func encodeArgs(e media.Encode) []string {
-	args := []string{"-v", "error", "-nostdin", "-y", "-protocol_whitelist", "pipe", "-f", "nut", "-i", "pipe:0",
+	args := []string{"-v", "error", "-nostdin", "-y", "-copyts", "-protocol_whitelist", "pipe", "-f", "nut", "-i", "pipe:0",
 		"-map", "0:v:0", "-vf", strings.Join(append(tagFilters(e.Colour), "format=yuv420p"), ","),
 		"-fps_mode", "passthrough", "-enc_time_base", ratio(e.TimeBase)}
 	args = append(args, codecArgs(e)...)
@@ -106,10 +107,13 @@ func timescaleArgs(tb media.Rational) []string {
 // tagFilters marks frames with the known tags of c; the others stay unknown.
 func tagFilters(c media.Colour) []string {
 	var tags []string
-	for _, t := range []struct{ name, value string }{
-		{"range", c.Range}, {"colorspace", c.Matrix}, {"color_primaries", c.Primaries}, {"color_trc", c.Transfer},
+	for _, t := range []struct{ name, value, known string }{
+		{"range", c.Range, "tv pc"},
+		{"colorspace", c.Matrix, matrices},
+		{"color_primaries", c.Primaries, primaries},
+		{"color_trc", c.Transfer, transfers},
 	} {
-		if t.value != "" {
+		if t.value != "" && slices.Contains(strings.Fields(t.known), t.value) {
 			tags = append(tags, t.name+"="+t.value)
 		}
 	}
@@ -118,6 +122,16 @@ func tagFilters(c media.Colour) []string {
 	}
 	return []string{"setparams=" + strings.Join(tags, ":")}
 }
+
+// The names that ffprobe prints and setparams takes. Another name, of a newer
+// ffprobe, leaves the tag out instead of ending the job.
+const (
+	matrices = "bt709 fcc bt470bg smpte170m smpte240m ycgco bt2020nc bt2020c smpte2085 " +
+		"chroma-derived-nc chroma-derived-c ictcp"
+	primaries = "bt709 bt470m bt470bg smpte170m smpte240m film bt2020 smpte428 smpte431 smpte432 ebu3213"
+	transfers = "bt709 bt470m bt470bg smpte170m smpte240m linear log100 log316 iec61966-2-4 bt1361e " +
+		"iec61966-2-1 bt2020-10 bt2020-12 smpte2084 smpte428 arib-std-b67"
+)
 
 // pngArgs reads one raw frame of w by h samples from standard input and writes
 // a picture of the shown size to the first inherited file.

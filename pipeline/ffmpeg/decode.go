@@ -185,8 +185,9 @@ func (d *Decoder) readHeader() error {
 // later reads return.
 func (d *Decoder) finish(err error) error {
 	whole := errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
-	if !whole && !errors.Is(err, io.ErrUnexpectedEOF) {
-		d.proc.stop() // alive, but what it says makes no sense
+	alive := !whole && !errors.Is(err, io.ErrUnexpectedEOF) // and what it says makes no sense
+	if alive {
+		d.proc.stop()
 	}
 	_ = d.stdout.Close()
 	exit := d.proc.wait()
@@ -195,7 +196,7 @@ func (d *Decoder) finish(err error) error {
 		d.err = exit // cancelled
 	case d.count == 0 && whole && (exit == nil || !e.signalled()):
 		d.err = d.nothing(exit)
-	case exit != nil:
+	case exit != nil && !alive:
 		d.err = failed(fmt.Errorf("decode after %d frames: %w", d.count, exit))
 	case !whole:
 		d.err = fault.New(fault.ToolFailed, "", fmt.Errorf("decode after %d frames: %w", d.count, err))

@@ -18,24 +18,19 @@ import (
 // Everything ends with the last frame. Sound that MP4 cannot carry becomes AAC.
 // It returns sentences about what it had to leave or convert.
 func (t *Tool) Mux(ctx context.Context, out, video, source *os.File, info media.Info) (warnings []string, err error) {
-	edited, err := t.Probe(ctx, video)
-	if err != nil {
-		return nil, fmt.Errorf("mux: %w", err)
-	}
-	// The probe of an MP4 counts its start as zero; the track itself may start later.
-	end, err := t.end(ctx, video, edited)
+	tb, end, err := t.end(ctx, video)
 	if err != nil {
 		return nil, fmt.Errorf("mux: %w", err)
 	}
 	plan := planMux(info)
 	warnings = plan.warnings
-	err = t.mux(ctx, out, video, source, muxArgs(info, plan, edited.TimeBase, end))
+	err = t.mux(ctx, out, video, source, muxArgs(info, plan, tb, end))
 	if e := fault.Of(err); err != nil && e.Code == fault.ToolFailed && plan.carries() {
 		// Streams of damaged or odd files can be decodable and yet not fit as
 		// they are. The picture is what the user waited for: convert the sound,
 		// then leave it.
 		for _, simpler := range []muxPlan{plan.simpler(), {}} {
-			if err = t.mux(ctx, out, video, source, muxArgs(info, simpler, edited.TimeBase, end)); err == nil {
+			if err = t.mux(ctx, out, video, source, muxArgs(info, simpler, tb, end)); err == nil {
 				warnings = append(plan.warnings, simpler.apology())
 				break
 			}
@@ -58,23 +53,25 @@ func (t *Tool) mux(ctx context.Context, out, video, source *os.File, args []stri
 	return nil
 }
 
-// end returns when the last frame of an encoded video stops being shown, in
-// seconds on the file's own clock.
-func (t *Tool) end(ctx context.Context, video *os.File, info media.Info) (float64, error) {
+// end returns the time base of an encoded video and when its last frame stops
+// being shown, in seconds on the file's own clock.
+func (t *Tool) end(ctx context.Context, video *os.File) (tb media.Rational, end float64, err error) {
 	out, err := t.output(ctx, t.ffprobe, probeArgs(), video)
 	if err != nil {
-		return 0, err
+		return tb, 0, err
 	}
 	doc, err := parseProbe(out)
 	if err != nil {
-		return 0, err
+		return tb, 0, err
 	}
-	for _, s := range doc.Streams {
-		if s.Index == info.VideoIndex && s.StartPTS != nil && s.DurationTicks > 0 {
-			return float64(*s.StartPTS+s.DurationTicks) * info.TimeBase.Float(), nil
+	if len(doc.Streams) == 1 {
+		s := doc.Streams[0]
+		tb = parseRational(s.TimeBase, "/")
+		if s.StartPTS != nil && s.DurationTicks > 0 && tb.Num > 0 {
+			return tb, float64(*s.StartPTS+s.DurationTicks) * tb.Float(), nil
 		}
 	}
-	return 0, errors.New("the encoded video has no duration")
+	return tb, 0, errors.New("the encoded video has no duration")
 }
 
 // muxPlan says what becomes of the source's streams.

@@ -1,6 +1,7 @@
 package nut
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -81,8 +82,9 @@ func (r *Reader) parseMain(body []byte) error {
 	if count > 128 {
 		return fmt.Errorf("nut: %d elided headers", count)
 	}
+	r.elided = [][]byte{nil}
 	for range count {
-		r.elided = append(r.elided, len(f.bytes()))
+		r.elided = append(r.elided, bytes.Clone(f.bytes()))
 	}
 	return f.err
 }
@@ -207,6 +209,6 @@ func (r *Reader) parseSyncpoint(body []byte) error {
 	f := fields{b: body}
 	r.last = int64(f.v()) // one time base, so the time is not scaled by its number
 	f.v()                 // distance to the syncpoint before, for seeking
-	r.synced = f.err == nil
+	r.synced, r.waiting = f.err == nil, true
 	return f.err
 }

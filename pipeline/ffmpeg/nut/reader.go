@@ -21,11 +21,13 @@ type Reader struct {
 	crc     *crcTable
 	header  Header
 	codes   [256]frameCode
-	elided  []int // lengths of headers that small frames leave out
-	shift   uint  // bits of a coded time
-	last    int64 // time of the last frame or syncpoint
-	left    int   // bytes of the current picture not read yet
+	elided  [][]byte // beginnings that small frames leave out; the first is empty
+	shift   uint     // bits of a coded time
+	last    int64    // time of the last frame or syncpoint
+	prefix  []byte   // left out of the current picture and not read yet
+	left    int      // bytes of the current picture in the file and not read yet
 	synced  bool
+	waiting bool   // a syncpoint promised a frame
 	scratch []byte // content of the current packet
 }
 
@@ -88,6 +90,7 @@ func (r *Reader) Header() Header { return r.header }
 // returns its time and the number of its bytes. At the end of a complete file
 // the error is io.EOF, inside a packet io.ErrUnexpectedEOF.
 func (r *Reader) Next() (pts int64, size int, err error) {
+	r.prefix = nil
 	if r.left > 0 {
 		n, err := r.r.Discard(r.left)
 		r.left -= n
@@ -97,13 +100,14 @@ func (r *Reader) Next() (pts int64, size int, err error) {
 	}
 	for {
 		first, err := r.r.ReadByte()
-		if err == io.EOF {
+		if err == io.EOF && !r.waiting {
 			return 0, 0, io.EOF
 		}
 		if err != nil {
-			return 0, 0, fmt.Errorf("nut: read frame: %w", err)
+			return 0, 0, fmt.Errorf("nut: read frame: %w", unexpected(err))
 		}
 		if first != 'N' {
+			r.waiting = false
 			return r.frame(first)
 		}
 		code, body, err := r.packet()
@@ -121,6 +125,11 @@ func (r *Reader) Next() (pts int64, size int, err error) {
 // Read reads samples of the current picture; io.EOF at its end. Large reads go
 // straight from the pipe to p.
 func (r *Reader) Read(p []byte) (int, error) {
+	if len(r.prefix) > 0 {
+		n := copy(p, r.prefix)
+		r.prefix = r.prefix[n:]
+		return n, nil
+	}
 	if r.left == 0 {
 		return 0, io.EOF
 	}
@@ -238,14 +247,17 @@ func (r *Reader) frame(code byte) (pts int64, size int, err error) {
 	if total > maxFrame {
 		return 0, 0, fmt.Errorf("nut: frame of %d bytes", total)
 	}
-	if total <= smallPacket && headerIdx > 0 {
-		// The elided header is part of the samples; raw pictures never have one.
-		return 0, 0, errors.New("nut: frame with an elided header")
+	if total > smallPacket {
+		headerIdx = 0
+	}
+	if headerIdx >= uint64(len(r.elided)) || uint64(len(r.elided[headerIdx])) > total {
+		return 0, 0, fmt.Errorf("nut: frame with elided header %d", headerIdx)
 	}
 	if pts < 0 {
 		return 0, 0, fmt.Errorf("nut: negative time %d", pts)
 	}
-	r.last, r.left = pts, int(total)
+	r.prefix = r.elided[headerIdx]
+	r.last, r.left = pts, int(total)-len(r.prefix)
 	return pts, int(total), nil
 }
 

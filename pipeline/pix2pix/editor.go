@@ -75,18 +75,15 @@ func (e *Editor) openText(dir string, load tensor.Loader) error {
 		return err
 	}
 	var config struct {
-		MaxPositions int `json:"max_position_embeddings"`
+		MaxPositions int  `json:"max_position_embeddings"`
+		UseMask      bool `json:"use_attention_mask"`
 	}
 	if err := readConfig(dir, "text_encoder/config.json", &config); err != nil {
 		return err
 	}
+	e.encoder.useMask = config.UseMask
 	const clip = 77
-	for _, n := range []int{int(e.encoder.ids.Shape[1]), config.MaxPositions, e.tokenizer.MaxLength(), clip} {
-		if n >= 2 {
-			e.tokens = n
-			break
-		}
-	}
+	e.tokens = firstPositive(e.encoder.ids.Shape[1], int64(e.tokenizer.MaxLength()), int64(config.MaxPositions), clip)
 	return nil
 }
 
@@ -101,16 +98,16 @@ func (e *Editor) openGraphs(dir string, load tensor.Loader) error {
 	if g, err = openGraph(dir, "vae_encoder", load); err != nil {
 		return err
 	}
-	e.toLatents, err = g.vae(port{"the picture", []string{"sample"}, []int{4}, floats},
-		port{"the latents", []string{"latent_parameters", "latent_sample"}, []int{4}, floats})
+	e.toLatents, err = g.vae(port{"the picture", []string{"sample"}, []int{4}, isFloat},
+		port{"the latents", []string{"latent_parameters", "latent_sample"}, []int{4}, isFloat})
 	if err != nil {
 		return err
 	}
 	if g, err = openGraph(dir, "vae_decoder", load); err != nil {
 		return err
 	}
-	e.toPicture, err = g.vae(port{"the latents", []string{"latent_sample"}, []int{4}, floats},
-		port{"the picture", []string{"sample"}, []int{4}, floats})
+	e.toPicture, err = g.vae(port{"the latents", []string{"latent_sample"}, []int{4}, isFloat},
+		port{"the picture", []string{"sample"}, []int{4}, isFloat})
 	return err
 }
 

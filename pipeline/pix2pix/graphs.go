@@ -59,18 +59,17 @@ type port struct {
 	role  string // for messages
 	names []string
 	ranks []int
-	types []tensor.Type
+	kind  func(tensor.Type) bool
 }
 
-var (
-	floats   = []tensor.Type{tensor.Float32, tensor.Float16}
-	integers = []tensor.Type{tensor.Int64, tensor.Int32}
-)
+func isFloat(t tensor.Type) bool   { return t == tensor.Float32 || t == tensor.Float16 }
+func isInteger(t tensor.Type) bool { return t == tensor.Int64 || t == tensor.Int32 }
+func isNumber(t tensor.Type) bool  { return isFloat(t) || isInteger(t) }
 
 // find returns the port among infos.
 func (p port) find(infos []tensor.Info) (tensor.Info, error) {
 	fits := func(i tensor.Info) bool {
-		return slices.Contains(p.ranks, len(i.Shape)) && slices.Contains(p.types, i.Type)
+		return slices.Contains(p.ranks, len(i.Shape)) && p.kind(i.Type)
 	}
 	for _, name := range p.names {
 		for _, i := range infos {
@@ -146,6 +145,7 @@ func dynamic(i tensor.Info) error {
 type textEncoder struct {
 	graph
 	ids, mask tensor.Info // mask has no name where the graph takes none
+	useMask   bool        // keep the padding out, as the checkpoint's config says
 	hidden    tensor.Info
 }
 
@@ -157,14 +157,14 @@ func (g graph) textEncoder() (e textEncoder, err error) {
 			e.mask = i
 		}
 	}
-	e.ids, err = port{"the token ids", []string{"input_ids"}, []int{2}, integers}.find(inputs)
+	e.ids, err = port{"the token ids", []string{"input_ids"}, []int{2}, isInteger}.find(inputs)
 	if err != nil {
 		return e, g.invalid(err)
 	}
 	if err := g.onlyInputs(e.ids.Name, "attention_mask"); err != nil {
 		return e, g.invalid(err)
 	}
-	e.hidden, err = port{"the hidden states", []string{"last_hidden_state"}, []int{3}, floats}.find(g.model.Outputs())
+	e.hidden, err = port{"the hidden states", []string{"last_hidden_state"}, []int{3}, isFloat}.find(g.model.Outputs())
 	if err != nil {
 		return e, g.invalid(err)
 	}
@@ -176,14 +176,7 @@ func (e textEncoder) encode(ctx context.Context, ids, attention []int64) (hidden
 	shape := []int64{1, int64(len(ids))}
 	in := []*tensor.Tensor{{Name: e.ids.Name, Shape: shape, I64: ids}}
 	if e.mask.Name != "" {
-		mask := &tensor.Tensor{Name: e.mask.Name, Shape: shape, I64: attention}
-		if e.mask.Type == tensor.Bool {
-			mask.I64, mask.Bool = nil, make([]bool, len(attention))
-			for i, a := range attention {
-				mask.Bool[i] = a != 0
-			}
-		}
-		in = append(in, mask)
+		in = append(in, e.attention(shape, attention))
 	}
 	out := &tensor.Tensor{Name: e.hidden.Name}
 	if err := e.model.Run(ctx, in, []*tensor.Tensor{out}); err != nil {
@@ -193,6 +186,24 @@ func (e textEncoder) encode(ctx context.Context, ids, attention []int64) (hidden
 		return nil, 0, e.invalid(fmt.Errorf("hidden states of shape %v for %d tokens", out.Shape, len(ids)))
 	}
 	return out.F32, int(out.Shape[2]), nil
+}
+
+// attention returns the mask input. Stable Diffusion's text encoder sees the
+// padding as it sees words, so the mask is all ones unless the config says
+// otherwise.
+func (e textEncoder) attention(shape []int64, attention []int64) *tensor.Tensor {
+	mask := &tensor.Tensor{Name: e.mask.Name, Shape: shape}
+	for _, a := range attention {
+		if !e.useMask {
+			a = 1
+		}
+		if e.mask.Type == tensor.Bool {
+			mask.Bool = append(mask.Bool, a != 0)
+		} else {
+			mask.I64 = append(mask.I64, a)
+		}
+	}
+	return mask
 }
 
 // vae is one of the two networks between pictures and latents.
@@ -238,16 +249,16 @@ type unet struct {
 func (g graph) unet() (u unet, err error) {
 	u.graph = g
 	inputs := g.model.Inputs()
-	if u.sample, err = (port{"the latents", []string{"sample"}, []int{4}, floats}).find(inputs); err != nil {
+	if u.sample, err = (port{"the latents", []string{"sample"}, []int{4}, isFloat}).find(inputs); err != nil {
 		return u, g.invalid(err)
 	}
-	if u.timestep, err = (port{"the timestep", []string{"timestep"}, []int{0, 1}, slices.Concat(floats, integers)}).find(inputs); err != nil {
+	if u.timestep, err = (port{"the timestep", []string{"timestep"}, []int{0, 1}, isNumber}).find(inputs); err != nil {
 		return u, g.invalid(err)
 	}
-	if u.text, err = (port{"the prompt", []string{"encoder_hidden_states"}, []int{3}, floats}).find(inputs); err != nil {
+	if u.text, err = (port{"the prompt", []string{"encoder_hidden_states"}, []int{3}, isFloat}).find(inputs); err != nil {
 		return u, g.invalid(err)
 	}
-	if u.noise, err = (port{"the noise", []string{"out_sample"}, []int{4}, floats}).find(g.model.Outputs()); err != nil {
+	if u.noise, err = (port{"the noise", []string{"out_sample"}, []int{4}, isFloat}).find(g.model.Outputs()); err != nil {
 		return u, g.invalid(err)
 	}
 	if err := errors.Join(dynamic(u.sample), g.onlyInputs(u.sample.Name, u.timestep.Name, u.text.Name)); err != nil {
@@ -267,7 +278,7 @@ func (u unet) timesteps(rows int) *tensor.Tensor {
 		}
 		t.Shape = []int64{int64(n)}
 	}
-	if slices.Contains(integers, u.timestep.Type) {
+	if isInteger(u.timestep.Type) {
 		t.I64 = make([]int64, n)
 	} else {
 		t.F32 = make([]float32, n)

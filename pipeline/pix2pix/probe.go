@@ -112,8 +112,10 @@ func (e *Editor) probeUNet(ctx context.Context) error {
 	if err != nil {
 		return e.encoder.invalid(err)
 	}
-	if want := e.unet.text.Shape[2]; want > 0 && int(want) != width {
-		return e.unet.invalid(fmt.Errorf("%s takes vectors of %d values, the text encoder gives %d", e.unet.text.Name, want, width))
+	tokens, values := e.unet.text.Shape[1], e.unet.text.Shape[2]
+	if tokens > 0 && int(tokens) != e.tokens || values > 0 && int(values) != width {
+		return e.unet.invalid(fmt.Errorf("the text encoder gives %d tokens of %d values, which does not fit %s",
+			e.tokens, width, describe(e.unet.text)))
 	}
 	odd := e.tryUNet(ctx, hidden, width, 9, 11)
 	if odd == nil {

@@ -31,7 +31,7 @@ func (s *Set) OpenDir(path string) (*Dir, error) {
 		return nil, err
 	}
 	defer handle.Close()
-	dir, err := handle.OpenRoot(rel)
+	dir, err := openIn(handle, rel)
 	if err != nil {
 		return nil, s.outputError(handle, rel, path, err)
 	}
@@ -56,6 +56,11 @@ func (s *Set) MakeDir(path string) (*Dir, error) {
 	return s.admit(dir, path)
 }
 
+// openIn opens a directory beneath handle. The "." at the end of the name makes
+// the system look for a directory first: OpenRoot alone opens whatever is there,
+// and waits for ever at a named pipe.
+func openIn(handle *os.Root, name string) (*os.Root, error) { return handle.OpenRoot(name + "/.") }
+
 // openTail opens rel and makes what is missing of it. From the first directory
 // that is made on it steps from handle to handle: a name that is swapped for a
 // link meanwhile is an error.
@@ -66,7 +71,7 @@ func openTail(handle *os.Root, rel string) (*os.Root, error) {
 	for {
 		prefix := filepath.Join(append([]string{"."}, names[:there]...)...)
 		var err error
-		if dir, err = handle.OpenRoot(prefix); err == nil {
+		if dir, err = openIn(handle, prefix); err == nil {
 			break
 		}
 		if !errors.Is(err, fs.ErrNotExist) || there == 0 {
@@ -97,7 +102,7 @@ func makeIn(dir *os.Root, name string) (*os.Root, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	next, err := dir.OpenRoot(name)
+	next, err := openIn(dir, name)
 	if err != nil || !made {
 		return next, err
 	}
@@ -153,9 +158,10 @@ func openedPath(dir *os.Root) (string, error) {
 }
 
 // SameFile reports whether name in d is the file that is open as f: an output
-// that would replace its input. A name that does not exist is no file.
+// that would replace its input. A symbolic link is not: a rename replaces the
+// link and leaves its target.
 func (d *Dir) SameFile(name string, f *os.File) (bool, error) {
-	there, err := d.Stat(name)
+	there, err := d.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

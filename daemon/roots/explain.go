@@ -24,7 +24,7 @@ func (s *Set) inputError(handle *os.Root, rel, path string, err error) error {
 		e.Hint = "check the path, as the daemon's host sees it"
 	case errors.Is(err, fs.ErrPermission):
 		e.Code = job.CodeInputUnreadable
-		e.Message, e.Hint = denied(handle, rel, path, "read", "a+r")
+		e.Message, e.Hint = denied(handle, rel, "read", "a+r")
 	default:
 		// A share that is gone for now, a broken disk: worth another try.
 		e.Code, e.Retryable = job.CodeInputUnreadable, true
@@ -46,7 +46,7 @@ func (s *Set) outputError(handle *os.Root, rel, path string, err error) error {
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
 		e.Message, e.Hint = path+" is not a directory", "name another output_dir"
 	case errors.Is(err, fs.ErrPermission):
-		e.Message, e.Hint = denied(handle, rel, path, "write in", "g+w")
+		e.Message, e.Hint = denied(handle, rel, "write in", "g+rwx")
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		e.Code, e.Retryable, e.Message = job.CodeDiskFull, true, path+": "+cause(err).Error()
 	case errors.Is(err, syscall.EROFS):
@@ -59,22 +59,16 @@ func (s *Set) outputError(handle *os.Root, rel, path string, err error) error {
 
 // denied names the part of a path that keeps this process out, and the command
 // that lets it in.
-func denied(handle *os.Root, rel, path, what, mode string) (message, hint string) {
-	top := strings.TrimSuffix(strings.TrimSuffix(path, rel), "/")
-	at := top
+func denied(handle *os.Root, rel, what, mode string) (message, hint string) {
+	at, below := handle.Name(), ""
 	for _, name := range strings.Split(rel, "/") {
-		part := filepath.Join(at, name)
-		below, inside := beneath(top, part)
-		if !inside {
-			break
-		}
+		below = filepath.Join(below, name)
 		if _, err := handle.Stat(below); errors.Is(err, fs.ErrPermission) {
-			return fmt.Sprintf("%s: user %d may not enter %s", path, os.Geteuid(), at),
-				"chmod a+x " + at
+			return fmt.Sprintf("user %d may not enter %s", os.Geteuid(), at), "chmod a+rx " + at
 		} else if err != nil {
 			break // at is the last part that is there
 		}
-		at = part
+		at = filepath.Join(handle.Name(), below)
 	}
 	return fmt.Sprintf("user %d may not %s %s", os.Geteuid(), what, at), "chmod " + mode + " " + at
 }

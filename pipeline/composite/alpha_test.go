@@ -2,6 +2,7 @@ package composite_test
 
 import (
 	"image"
+	"math"
 	"testing"
 
 	"uredit/pipeline/composite"
@@ -100,6 +101,26 @@ func TestAlphaOfChromaIsTheMean(t *testing.T) {
 			want := (int(a[0]) + int(a[1]) + int(b[0]) + int(b[1]) + 2) / 4
 			if got := int(p.AlphaC.Row(y)[x]); got != want {
 				t.Fatalf("(%d, %d) is %d, want %d", x, y, got, want)
+			}
+		}
+	}
+}
+
+// TestFeatherIsGaussian compares alpha across a straight edge with the normal
+// distribution, on both sides of the limit for work at half size.
+func TestFeatherIsGaussian(t *testing.T) {
+	for _, sigma := range []float64{1.5, 3.9, 4, 5, 9} {
+		mask := frame.NewPlane(160, 120)
+		for y := range 120 {
+			for x := range 81 {
+				mask.Row(y)[x] = 255
+			}
+		}
+		p := alphaOf(t, composite.Options{Width: 160, Height: 120, Feather: sigma}, mask, image.Rect(0, 0, 81, 120))
+		for x := range 160 {
+			want := 255 * (1 - math.Erf((float64(x)+0.5-81)/(sigma*math.Sqrt2))) / 2
+			if got := float64(at(p, x, 60)); math.Abs(got-want) > 3 {
+				t.Errorf("sigma %g: alpha at %d is %g, want %.1f", sigma, x, got, want)
 			}
 		}
 	}

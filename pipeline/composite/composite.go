@@ -39,6 +39,7 @@ type Compositor struct {
 	window [3]frame.Plane32 // the same at the window's size
 	eroded frame.Plane
 	alpha  frame.Plane
+	half   [2]frame.Plane // the mask at half size, before and after the feather
 }
 
 // New returns a compositor for a video. ops stays the caller's.
@@ -64,7 +65,7 @@ func (c *Compositor) Extract(dst []float32, f *frame.Frame, window image.Rectang
 	for i, p := range planes {
 		p = c.cut(i, p, shrink(window, i))
 		c.shown[i] = c.shown[i].Resized(w, h)
-		c.ops.Resize(c.shown[i], p, filter(p.Width, w))
+		c.ops.Resize(c.shown[i], p, filter(i, p.Width, w))
 	}
 	c.coding.rgb(dst[:3*w*h], c.shown[0].Pix, c.shown[1].Pix, c.shown[2].Pix)
 }
@@ -84,7 +85,7 @@ func (c *Compositor) Residual(p *frame.Patch, edited, source []float32, window i
 		r := shrink(window, i)
 		if r.Dx() != w || r.Dy() != h {
 			c.window[i] = c.window[i].Resized(r.Dx(), r.Dy())
-			c.ops.Resize32(c.window[i], d, filter(w, r.Dx()))
+			c.ops.Resize32(c.window[i], d, filter(i, w, r.Dx()))
 			d = c.window[i]
 		}
 		place(p.Residual[i], shrink(p.Region, i), d, r)
@@ -116,16 +117,25 @@ func shrink(r image.Rectangle, plane int) image.Rectangle {
 	return image.Rect(r.Min.X/2, r.Min.Y/2, r.Max.X/2, r.Max.Y/2)
 }
 
-// averageFrom is the shrinking factor from which samples are averaged. Below
-// it, interpolation is sharper and what it lets alias is too little to see.
-const averageFrom = 1.4
+// From these shrinking factors on, samples are averaged. Below, interpolation
+// is sharper and what it lets alias is too little to see. Interpolating chroma
+// between its two closest samples at about half the size is an average already.
+const (
+	averageLuma   = 1.4
+	averageChroma = 2.2
+)
 
-// filter returns the filter for a change of length.
-func filter(from, to int) frame.Filter {
-	if float64(from) > averageFrom*float64(to) {
+// filter returns the filter for a change of length of a plane. Chroma has no
+// detail that more than linear interpolation would keep.
+func filter(plane, from, to int) frame.Filter {
+	f, limit := frame.Cubic, averageLuma
+	if plane > 0 {
+		f, limit = frame.Linear, averageChroma
+	}
+	if float64(from) > limit*float64(to) {
 		return frame.Area
 	}
-	return frame.Cubic
+	return f
 }
 
 // cut returns the rectangle r of plane p, reflected where it exceeds p.

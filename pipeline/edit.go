@@ -102,7 +102,7 @@ func (r *run) edit(ctx context.Context) error {
 	})
 	group.Go(func() error { return blend.run(ctx, r, blending, t, edited, done) })
 	group.Go(func() error {
-		return consume(ctx, encoding, t, done, func(s *shown) error {
+		err := consume(ctx, encoding, t, done, func(s *shown) error {
 			defer stock.put(s)
 			if err := out.Write(s.frame); err != nil {
 				return err
@@ -110,6 +110,11 @@ func (r *run) edit(ctx context.Context) error {
 			r.send(Progress{Stage: Editing, Frame: s.frame.Index + 1, Total: total})
 			return nil
 		})
+		if err != nil {
+			return err
+		}
+		r.enter(Saving, total, "writing the result")
+		return out.Close()
 	})
 	if err := group.Wait(); err != nil {
 		return err
@@ -117,8 +122,7 @@ func (r *run) edit(ctx context.Context) error {
 	if n := encoding.Frames; n != total {
 		return fmt.Errorf("the input gave %d frames in the first pass and %d in the second", total, n)
 	}
-	r.enter(Saving, total, "writing the result")
-	return out.Close()
+	return nil
 }
 
 // preparation returns the step that gives a frame its mask, its window and the

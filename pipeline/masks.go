@@ -81,17 +81,21 @@ func (r *run) findMasks(ctx context.Context) error {
 		})
 	})
 	group.Go(func() error {
-		return consume(ctx, encoding, t, drawn, func(f *frame.Frame) error {
+		err := consume(ctx, encoding, t, drawn, func(f *frame.Frame) error {
 			defer frames.put(f)
 			toPreview(f.Y().Pix)
 			return preview.Write(f)
 		})
+		if err != nil {
+			return err
+		}
+		return preview.Close()
 	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	r.warn(decoder.Warnings()...)
-	return r.masksFound(preview)
+	return r.masksFound()
 }
 
 // segmentation returns the function that fills a frame's luma with the mask of
@@ -136,18 +140,12 @@ func (r *run) segmentation(ctx context.Context, prompt *segment.Prompt, l *Lane)
 
 // masksFound completes pass 1: what it found decides whether there is anything
 // to edit.
-func (r *run) masksFound(preview Encoder) error {
-	if err := preview.Close(); err != nil {
-		return err
-	}
+func (r *run) masksFound() error {
 	if err := r.masks.Flush(); err != nil {
 		return err
 	}
 	n, empty := r.masks.Len(), r.masks.Empty()
 	switch {
-	case n == 0 && r.spec.SingleFrame && r.spec.FrameIndex > 0:
-		return fault.New(fault.InputUnsupported, "give a frame_index that the video has",
-			fmt.Errorf("%s has no frame %d", r.spec.InputName, r.spec.FrameIndex))
 	case n == 0:
 		return fault.New(fault.InputUnreadable, "", fmt.Errorf("%s: no frame could be decoded", r.spec.InputName))
 	case empty == n:

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -183,6 +184,18 @@ func TestCloseEndsTheProcess(t *testing.T) {
 	}
 	if err := dec.Read(frame.New(fakeWidth, fakeHeight)); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("read after close: %v", err)
+	}
+	// The goroutines of os/exec have been waited for; the last instructions of
+	// one may still be on their way.
+	stacks := make([]byte, 1<<20)
+	for end := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+		now := string(stacks[:runtime.Stack(stacks, true)])
+		if !strings.Contains(now, "os/exec.(*Cmd)") {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("a goroutine was left behind:\n%s", now)
+		}
 	}
 }
 

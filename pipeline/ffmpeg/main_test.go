@@ -134,10 +134,10 @@ func encodeAll(t testing.TB, out *os.File, e media.Encode, frames []*frame.Frame
 	}
 }
 
-// encodeFor asks for the losslessly encoded video of info.
+// encodeFor asks for the losslessly encoded video of info, with B-frames.
 func encodeFor(info media.Info) media.Encode {
 	return media.Encode{Width: info.FrameWidth(), Height: info.FrameHeight(), TimeBase: info.TimeBase,
-		FrameRate: info.FrameRate, Aspect: info.Aspect, Colour: info.Colour, Codec: "h264", Preset: "ultrafast"}
+		FrameRate: info.FrameRate, Aspect: info.Aspect, Colour: info.Colour, Codec: "h264", Preset: "veryfast"}
 }
 
 func times(frames []*frame.Frame) []int64 {

@@ -116,7 +116,7 @@ func (r *Reader) parseFrameCodes(f *fields) error {
 			case 5:
 				count = f.v()
 			case 7:
-				c.headerIdx = f.v()
+				c.elided = f.v()
 			default: // 6 is a match time; the others are not defined yet
 				f.v()
 			}

@@ -13,6 +13,7 @@ const (
 	maxPacket = 1 << 20 // bytes of a header packet
 	maxFrame  = 1 << 30 // bytes of a picture
 	maxSide   = 1 << 16 // samples
+	maxFields = 256     // of no meaning yet in a frame's header
 )
 
 // Reader reads the pictures of a file with one video stream.
@@ -33,12 +34,12 @@ type Reader struct {
 
 // frameCode is what a frame's first byte stands for.
 type frameCode struct {
-	flags     uint64
-	ptsDelta  int64
-	sizeMul   uint64
-	sizeLSB   uint64
-	reserved  uint64
-	headerIdx uint64
+	flags    uint64
+	ptsDelta int64
+	sizeMul  uint64
+	sizeLSB  uint64
+	reserved uint64 // fields of no meaning yet
+	elided   uint64 // index of the header left out
 }
 
 // NewReader reads the headers up to the first syncpoint.
@@ -191,74 +192,78 @@ func (r *Reader) packet() (code uint64, body []byte, err error) {
 
 // frame reads the rest of a frame's header.
 func (r *Reader) frame(code byte) (pts int64, size int, err error) {
-	c := r.codes[code]
+	h, err := r.frameHeader(r.codes[code])
+	switch {
+	case err != nil:
+		return 0, 0, fmt.Errorf("nut: frame code %d: %w", code, err)
+	case h.stream != 0:
+		return 0, 0, fmt.Errorf("nut: frame of stream %d", h.stream)
+	case h.size > maxFrame:
+		return 0, 0, fmt.Errorf("nut: frame of %d bytes", h.size)
+	case h.pts < 0:
+		return 0, 0, fmt.Errorf("nut: negative time %d", h.pts)
+	}
+	if h.size > smallPacket {
+		h.elided = 0
+	}
+	if h.elided >= uint64(len(r.elided)) || uint64(len(r.elided[h.elided])) > h.size {
+		return 0, 0, fmt.Errorf("nut: frame with elided header %d", h.elided)
+	}
+	r.prefix = r.elided[h.elided]
+	r.last, r.left = h.pts, int(h.size)-len(r.prefix)
+	return h.pts, int(h.size), nil
+}
+
+// frameHeader is a frame's header with what its code stands for filled in.
+type frameHeader struct {
+	stream uint64
+	pts    int64
+	size   uint64
+	elided uint64
+}
+
+// frameHeader reads the fields that a frame code asks for.
+func (r *Reader) frameHeader(c frameCode) (h frameHeader, err error) {
 	flags := c.flags
-	var fail error
-	field := func(flag uint64) uint64 { // zero when absent
-		if flags&flag == 0 || fail != nil {
-			return 0
+	field := func(flag, otherwise uint64) uint64 {
+		if flags&flag == 0 || err != nil {
+			return otherwise
 		}
 		var v uint64
-		v, fail = r.readV()
+		v, err = r.readV()
 		return v
 	}
-	flags ^= field(flagCoded)
-	if flags&flagInvalid != 0 {
-		return 0, 0, fmt.Errorf("nut: invalid frame code %d", code)
+	flags ^= field(flagCoded, 0)
+	if flags&(flagInvalid|flagSideData) != 0 {
+		return h, errors.New("invalid, or with side data")
 	}
-	if flags&flagSideData != 0 {
-		return 0, 0, errors.New("nut: frame with side data")
-	}
-	stream := field(flagStreamID)
-	pts = r.last + c.ptsDelta
+	h.stream = field(flagStreamID, 0)
+	h.pts = r.last + c.ptsDelta
 	if flags&flagCodedPTS != 0 {
-		pts = r.fullPTS(field(flagCodedPTS))
+		h.pts = r.fullPTS(field(flagCodedPTS, 0))
 	}
-	msb := field(flagSizeMSB)
-	field(flagMatchTime)
-	headerIdx := c.headerIdx
-	if flags&flagHeaderIdx != 0 {
-		headerIdx = field(flagHeaderIdx)
+	msb := field(flagSizeMSB, 0)
+	field(flagMatchTime, 0)
+	h.elided = field(flagHeaderIdx, c.elided)
+	reserved := field(flagReserved, c.reserved)
+	if err != nil {
+		return h, err
 	}
-	reserved := c.reserved
-	if flags&flagReserved != 0 {
-		reserved = field(flagReserved)
-	}
-	if reserved > 256 {
-		return 0, 0, errors.New("nut: frame with too many reserved fields")
+	if reserved > maxFields || msb > maxFrame || c.sizeMul > maxFrame {
+		return h, errors.New("a field out of range")
 	}
 	for range reserved {
 		if _, err := r.readV(); err != nil {
-			return 0, 0, err
+			return h, err
 		}
 	}
-	if fail != nil {
-		return 0, 0, fail
-	}
+	h.size = msb*c.sizeMul + c.sizeLSB
 	if flags&flagChecksum != 0 {
 		if _, err := r.r.Discard(4); err != nil {
-			return 0, 0, fmt.Errorf("nut: read frame: %w", unexpected(err))
+			return h, unexpected(err)
 		}
 	}
-	if stream != 0 || msb > maxFrame || c.sizeMul > maxFrame {
-		return 0, 0, errors.New("nut: frame of another stream or too large")
-	}
-	total := msb*c.sizeMul + c.sizeLSB
-	if total > maxFrame {
-		return 0, 0, fmt.Errorf("nut: frame of %d bytes", total)
-	}
-	if total > smallPacket {
-		headerIdx = 0
-	}
-	if headerIdx >= uint64(len(r.elided)) || uint64(len(r.elided[headerIdx])) > total {
-		return 0, 0, fmt.Errorf("nut: frame with elided header %d", headerIdx)
-	}
-	if pts < 0 {
-		return 0, 0, fmt.Errorf("nut: negative time %d", pts)
-	}
-	r.prefix = r.elided[headerIdx]
-	r.last, r.left = pts, int(total)-len(r.prefix)
-	return pts, int(total), nil
+	return h, nil
 }
 
 // fullPTS completes a time of which only the lowest bits were coded.

@@ -12,7 +12,6 @@ import (
 type Writer struct {
 	w    io.Writer
 	crc  *crcTable
-	size int    // bytes of a picture; 0 while unknown
 	buf  []byte // the bytes before a picture's samples, used again for each
 	body []byte // the content of the packet being built
 }

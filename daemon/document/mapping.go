@@ -2,10 +2,7 @@ package document
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -20,8 +17,10 @@ type Mapping struct {
 	lines  map[string]int
 	order  []string
 	known  []string
-	bad    map[string]bool // keys that already have a fault
-	faults *[]*Fault       // one list for a file
+	bad    map[string]bool   // keys that already have a fault
+	lookup Lookup            // may be nil
+	from   map[string]string // keys whose value came from lookup, and its name there
+	faults *[]*Fault         // one list for a file
 }
 
 func newMapping(file string, root *yaml.Node) *Mapping {
@@ -31,7 +30,8 @@ func newMapping(file string, root *yaml.Node) *Mapping {
 }
 
 func (m *Mapping) fill(node *yaml.Node) {
-	m.values, m.lines, m.bad = map[string]*yaml.Node{}, map[string]int{}, map[string]bool{}
+	m.values, m.lines = map[string]*yaml.Node{}, map[string]int{}
+	m.bad, m.from = map[string]bool{}, map[string]string{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
@@ -50,6 +50,10 @@ func (m *Mapping) fill(node *yaml.Node) {
 func (m *Mapping) add(line int, key, message, hint string) {
 	if key != "" {
 		m.bad[key] = true
+		if name, outside := m.from[key]; outside {
+			*m.faults = append(*m.faults, &Fault{Key: name, Message: message, Hint: hint})
+			return
+		}
 		key = m.prefix + shorten(key)
 	}
 	*m.faults = append(*m.faults, &Fault{File: m.file, Line: line, Key: key, Message: message, Hint: hint})
@@ -93,6 +97,9 @@ func (m *Mapping) Keys() []string { return m.order }
 func (m *Mapping) find(key string) *yaml.Node {
 	if !slices.Contains(m.known, key) {
 		m.known = append(m.known, key)
+		if value, name, ok := m.lookup.find(m.prefix + key); ok {
+			m.values[key], m.from[key] = &yaml.Node{Kind: yaml.ScalarNode, Value: value}, name
+		}
 	}
 	return m.values[key]
 }
@@ -111,125 +118,6 @@ func (m *Mapping) scalar(key, wanted string) *yaml.Node {
 		return nil
 	}
 	return n
-}
-
-// String reads text.
-func (m *Mapping) String(key string, dst *string) {
-	n := m.scalar(key, "text")
-	if n == nil {
-		return
-	}
-	if n.ShortTag() != "!!str" {
-		m.Fault(key, describe(n)+" is not text", `write "`+shorten(n.Value)+`", in quotes`)
-		return
-	}
-	*dst = n.Value
-}
-
-// Int reads a whole number.
-func (m *Mapping) Int(key string, dst *int) {
-	const wanted = "a whole number"
-	n := m.scalar(key, wanted)
-	if n == nil {
-		return
-	}
-	switch n.ShortTag() {
-	case "!!int":
-		digits := strings.TrimLeft(n.Value, "+-")
-		if len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
-			m.Fault(key, shorten(n.Value)+" begins with a zero", "write "+plainDigits(n.Value))
-			return
-		}
-		v, err := strconv.ParseInt(strings.ReplaceAll(n.Value, "_", ""), 0, strconv.IntSize)
-		if err != nil {
-			m.Fault(key, shorten(n.Value)+" is too large", "")
-			return
-		}
-		*dst = int(v)
-	case "!!float":
-		v, err := number(n)
-		switch {
-		case err != nil || math.IsNaN(v) || math.Abs(v) > 1<<53:
-			m.Fault(key, shorten(n.Value)+" is not "+wanted, "")
-		case v != math.Trunc(v):
-			m.Fault(key, shorten(n.Value)+" is not "+wanted,
-				fmt.Sprintf("write %.0f or %.0f", math.Floor(v), math.Ceil(v)))
-		default:
-			*dst = int(v)
-		}
-	default:
-		m.Fault(key, describe(n)+" is not "+wanted, numberHint(n))
-	}
-}
-
-// Float reads a finite number.
-func (m *Mapping) Float(key string, dst *float64) {
-	const wanted = "a number"
-	n := m.scalar(key, wanted)
-	if n == nil {
-		return
-	}
-	if tag := n.ShortTag(); tag != "!!int" && tag != "!!float" {
-		m.Fault(key, describe(n)+" is not "+wanted, numberHint(n))
-		return
-	}
-	v, err := number(n)
-	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		m.Fault(key, shorten(n.Value)+" is not a finite number", "")
-		return
-	}
-	*dst = v
-}
-
-// Bool reads true or false.
-func (m *Mapping) Bool(key string, dst *bool) {
-	const wanted = "true or false"
-	n := m.scalar(key, wanted)
-	if n == nil {
-		return
-	}
-	if n.ShortTag() != "!!bool" {
-		m.Fault(key, describe(n)+" is not "+wanted, "write true or false, without quotes")
-		return
-	}
-	*dst = strings.EqualFold(n.Value, "true")
-}
-
-// Strings reads a list of text.
-func (m *Mapping) Strings(key string, dst *[]string) {
-	n := m.find(key)
-	if n == nil {
-		return
-	}
-	if n.Kind != yaml.SequenceNode {
-		m.Fault(key, describe(n)+" is not a list", "write  "+key+": [first, second]")
-		return
-	}
-	list := make([]string, 0, len(n.Content))
-	for _, c := range n.Content {
-		if c.Kind != yaml.ScalarNode || c.ShortTag() != "!!str" {
-			m.add(c.Line, key, describe(c)+" is not text", "")
-			return
-		}
-		list = append(list, c.Value)
-	}
-	*dst = list
-}
-
-// Mapping returns the keys below a key. Where there are none it is empty, and
-// not nil.
-func (m *Mapping) Mapping(key string) *Mapping {
-	sub := &Mapping{file: m.file, prefix: m.prefix + key + ".", faults: m.faults}
-	n := m.find(key)
-	switch {
-	case n == nil || isNull(n):
-		n = &yaml.Node{}
-	case n.Kind != yaml.MappingNode:
-		m.Fault(key, describe(n)+" stands where keys and values are wanted", "")
-		n = &yaml.Node{}
-	}
-	sub.fill(n)
-	return sub
 }
 
 // Any returns a value of any kind as nil, bool, int, float64, string, []any or

@@ -1,0 +1,98 @@
+// Package config is the daemon's configuration: defaults, a strict YAML file,
+// and environment variables over both.
+//
+// The manual of the keys is examples/uredit.yaml, which a test keeps equal to
+// the defaults. A key is overridden by UREDIT_ and its name in capitals:
+// UREDIT_POLL_INTERVAL=5s, UREDIT_LOG_LEVEL=debug. Lists are separated by
+// commas: UREDIT_DEVICES=cuda:0,cuda:1.
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// Config is everything that an administrator decides.
+type Config struct {
+	Root         string            // the spool; absolute
+	Roots        []string          // where inputs and outputs may lie; Root alone by default
+	RuntimeDir   string            // locks and small files of this host; local, not on the share
+	Devices      []string          // "cpu", "cuda" or "cuda:N"; one job at a time on each
+	Bundle       string            // a model bundle's folder, or Builtin
+	ModelRoots   []string          // where a request's own models may lie; Bundle by default
+	ModelAliases map[string]string // an old model path to a part of a bundle
+	ORTLibrary   string            // libonnxruntime.so; "" looks in the usual places
+	FFmpeg       string            // program, a path or a name in PATH
+	FFprobe      string            // program, a path or a name in PATH
+	Threads      int               // processor threads of one device; 0 shares the processor out
+	PollInterval time.Duration     // between looks at the inbox
+	Settle       time.Duration     // how long a request must be unchanged before it is read
+	DrainTimeout time.Duration     // how long running jobs may go on after SIGTERM
+	Admins       []string          // users whose markers count for every job, beside root
+	Markers      string            // MarkersOwner or MarkersAnyone
+	Log          Log
+}
+
+// Log is where the daemon's own log goes. Jobs have logs of their own.
+type Log struct {
+	File       string // "" for stderr, which a service manager keeps
+	Level      string // "debug", "info", "warn" or "error"
+	MaxSize    int    // megabytes at which File is set aside
+	MaxBackups int    // files that are kept; 0 for all
+	MaxAge     int    // days that files are kept; 0 for ever
+}
+
+// Builtin is the name of the bundle that lies in the program.
+const Builtin = "builtin"
+
+// Whose markers count for a job.
+const (
+	MarkersOwner  = "owner"  // its owner's, root's and the admins'
+	MarkersAnyone = "anyone" // everybody's: for exports that make all users one
+)
+
+// Default returns the configuration without a file.
+func Default() Config {
+	c := Config{
+		Root:         "/var/spool/uredit",
+		RuntimeDir:   runtimeDir(os.Geteuid(), os.Getenv),
+		Devices:      []string{"cpu"},
+		Bundle:       Builtin,
+		FFmpeg:       "ffmpeg",
+		FFprobe:      "ffprobe",
+		PollInterval: 2 * time.Second,
+		Settle:       time.Second,
+		DrainTimeout: 30 * time.Second,
+		Markers:      MarkersOwner,
+		Log:          Log{Level: "info", MaxSize: 100, MaxBackups: 5, MaxAge: 30},
+	}
+	c.complete()
+	return c
+}
+
+// complete fills in the defaults that depend on other keys.
+func (c *Config) complete() {
+	if len(c.Roots) == 0 {
+		c.Roots = []string{c.Root}
+	}
+	if len(c.ModelRoots) == 0 && c.Bundle != Builtin {
+		c.ModelRoots = []string{c.Bundle}
+	}
+}
+
+// runtimeDir returns the directory that systemd made for the service, or the
+// usual one of root or of a user.
+func runtimeDir(uid int, getenv func(string) string) string {
+	if dir := getenv("RUNTIME_DIRECTORY"); dir != "" {
+		return dir
+	}
+	if uid == 0 {
+		return "/run/uredit"
+	}
+	if dir := getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return filepath.Join(dir, "uredit")
+	}
+	return filepath.Join(os.TempDir(), "uredit-"+strconv.Itoa(uid))
+}

@@ -31,6 +31,8 @@ func (o *Ops) Flow(dx, dy frame.Plane32, from, to frame.Plane) {
 	if w == 0 || h == 0 {
 		return
 	}
+	check("Flow", from, to)
+	check32("Flow", dx, dy)
 	long := max(w, h)
 	if long <= MaxFlowSide {
 		o.farneback(dx, dy, from, to)
@@ -65,7 +67,7 @@ func (o *Ops) farneback(dx, dy frame.Plane32, from, to frame.Plane) {
 }
 
 func (o *Ops) vectorsOf(v []float32, from, to frame.Plane) {
-	a, b := o.wrap("Flow", from), o.wrap("Flow", to)
+	a, b := o.wrap(from), o.wrap(to)
 	f := o.view(gocv.MatTypeCV32FC2, bytes(v), from.Width, from.Width, from.Height)
 	defer o.release(&a, &b, &f)
 	gocv.CalcOpticalFlowFarneback(*a.mat(), *b.mat(), f.mat(),

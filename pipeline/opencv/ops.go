@@ -56,7 +56,8 @@ func (o *Ops) Resize(dst, src frame.Plane, f frame.Filter) {
 	if dst.Width == 0 || dst.Height == 0 {
 		return
 	}
-	s, d := o.wrap("Resize", src), o.wrap("Resize", dst)
+	check("Resize", src, dst)
+	s, d := o.wrap(src), o.wrap(dst)
 	defer o.release(&s, &d)
 	gocv.Resize(*s.mat(), d.mat(), image.Pt(dst.Width, dst.Height), 0, 0, interpolation(f))
 }
@@ -66,7 +67,8 @@ func (o *Ops) Resize32(dst, src frame.Plane32, f frame.Filter) {
 	if dst.Width == 0 || dst.Height == 0 {
 		return
 	}
-	s, d := o.wrap32("Resize32", src), o.wrap32("Resize32", dst)
+	check32("Resize32", src, dst)
+	s, d := o.wrap32(src), o.wrap32(dst)
 	defer o.release(&s, &d)
 	gocv.Resize(*s.mat(), d.mat(), image.Pt(dst.Width, dst.Height), 0, 0, interpolation(f))
 }
@@ -80,13 +82,14 @@ func (o *Ops) Erode(dst, src frame.Plane, k int) {
 	if dst.Width == 0 || dst.Height == 0 {
 		return
 	}
+	check("Erode", src, dst)
 	if o.side != k {
 		if o.side != 0 {
 			o.kernel.Close()
 		}
 		o.kernel, o.side = gocv.GetStructuringElement(gocv.MorphRect, image.Pt(k, k)), k
 	}
-	s, d := o.wrap("Erode", src), o.wrap("Erode", dst)
+	s, d := o.wrap(src), o.wrap(dst)
 	defer o.release(&s, &d)
 	gocv.ErodeWithParams(*s.mat(), d.mat(), o.kernel, image.Pt(-1, -1), 1, int(gocv.BorderConstant|gocv.BorderIsolated))
 }
@@ -97,13 +100,14 @@ func (o *Ops) GaussianBlur(dst, src frame.Plane, sigma float64) {
 	if dst.Width == 0 || dst.Height == 0 {
 		return
 	}
+	check("GaussianBlur", src, dst)
 	if !(sigma > 0) {
 		for y := range dst.Height {
 			copy(dst.Row(y), src.Row(y))
 		}
 		return
 	}
-	s, d := o.wrap("GaussianBlur", src), o.wrap("GaussianBlur", dst)
+	s, d := o.wrap(src), o.wrap(dst)
 	defer o.release(&s, &d)
 	gocv.GaussianBlur(*s.mat(), d.mat(), image.Point{}, sigma, sigma, gocv.BorderReplicate|gocv.BorderIsolated)
 }
@@ -122,8 +126,9 @@ func (o *Ops) Remap32(dst, src, x, y frame.Plane32, f frame.Filter) {
 	if dst.Width == 0 || dst.Height == 0 {
 		return
 	}
-	s, d := o.wrap32("Remap32", src), o.wrap32("Remap32", dst)
-	mx, my := o.wrap32("Remap32", x), o.wrap32("Remap32", y)
+	check32("Remap32", src, dst, x, y)
+	s, d := o.wrap32(src), o.wrap32(dst)
+	mx, my := o.wrap32(x), o.wrap32(y)
 	defer o.release(&s, &d, &mx, &my)
 	gocv.Remap(*s.mat(), d.mat(), mx.mat(), my.mat(), interpolation(f), gocv.BorderReplicate, color.RGBA{})
 }
@@ -164,13 +169,11 @@ func (v *view) mat() *gocv.Mat {
 	return &v.whole
 }
 
-func (o *Ops) wrap(method string, p frame.Plane) view {
-	check(method, len(p.Pix), p.Stride, p.Width, p.Height)
+func (o *Ops) wrap(p frame.Plane) view {
 	return o.view(gocv.MatTypeCV8UC1, p.Pix, p.Stride, p.Width, p.Height)
 }
 
-func (o *Ops) wrap32(method string, p frame.Plane32) view {
-	check(method, len(p.Pix), p.Stride, p.Width, p.Height)
+func (o *Ops) wrap32(p frame.Plane32) view {
 	return o.view(gocv.MatTypeCV32FC1, bytes(p.Pix), p.Stride, p.Width, p.Height)
 }
 
@@ -179,7 +182,22 @@ func bytes(s []float32) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), 4*len(s))
 }
 
-func check(method string, n, stride, w, h int) {
+// check panics unless every plane has samples for its size. It comes before any
+// header is made, so that a panic leaves nothing pinned.
+func check(method string, planes ...frame.Plane) {
+	for _, p := range planes {
+		checkSize(method, len(p.Pix), p.Stride, p.Width, p.Height)
+	}
+}
+
+// check32 is check for float32 samples.
+func check32(method string, planes ...frame.Plane32) {
+	for _, p := range planes {
+		checkSize(method, len(p.Pix), p.Stride, p.Width, p.Height)
+	}
+}
+
+func checkSize(method string, n, stride, w, h int) {
 	if w < 1 || h < 1 || stride < w || n < (h-1)*stride+w {
 		panic(fmt.Sprintf("opencv: %s: no plane: %dx%d, stride %d, in %d samples", method, w, h, stride, n))
 	}

@@ -3,6 +3,7 @@ package smooth_test
 import (
 	"image"
 	"math"
+	"math/cmplx"
 	"math/rand/v2"
 	"testing"
 
@@ -31,12 +32,17 @@ func newWaves(seed uint64, n int, shortest, longest, height float64) waves {
 	return w
 }
 
-func (w waves) at(x, y float64) float64 {
-	v := 0.0
+// row adds the texture from (x, y) on to every step-th sample of dst.
+func (w waves) row(dst []float64, x, y, step float64) {
 	for _, s := range w {
-		v += s.height * math.Sin(s.fx*x+s.fy*y+s.phase)
+		// Each sample turns the wave by the same angle.
+		turn := cmplx.Rect(1, s.fx*step)
+		v := cmplx.Rect(s.height, s.fx*x+s.fy*y+s.phase)
+		for i := range dst {
+			dst[i] += imag(v)
+			v *= turn
+		}
 	}
-	return v
 }
 
 // film is a textured disc that moves over a textured background, with an edit
@@ -86,16 +92,22 @@ func (f *film) item(t int) smooth.Item {
 	if f.hidden != nil {
 		covered = f.hidden(t)
 	}
+	back, source, bar := make([]float64, f.w), make([]float64, f.w), make([]float64, f.w)
 	for y := range f.h {
+		clear(back)
+		clear(source)
+		clear(bar)
+		f.back.row(back, 0, float64(y), 1)
+		f.source.row(source, -cx, float64(y)-cy, 1)
+		f.occluder.row(bar, 0, float64(y), 1)
 		for x := range f.w {
-			dx, dy := float64(x)-cx, float64(y)-cy
-			inside := f.radius - math.Hypot(dx, dy)
-			v := 120 + f.back.at(float64(x), float64(y))
+			inside := f.radius - math.Hypot(float64(x)-cx, float64(y)-cy)
+			v := 120 + back[x]
 			if inside > 0 {
-				v = 130 + f.source.at(dx, dy)
+				v = 130 + source[x]
 			}
 			if image.Pt(x, y).In(covered) {
-				v, inside = 90+f.occluder.at(float64(x), float64(y)), -1
+				v, inside = 90+bar[x], -1
 			}
 			fr.Y().Row(y)[x] = byte(min(max(v, 0), 255) + .5)
 			alpha.Row(y)[x] = byte(255 * min(max(inside/8, 0), 1))
@@ -124,17 +136,22 @@ func (f *film) fill(p *frame.Patch, alpha frame.Plane, t int) {
 	}
 	p.Resize(r)
 	noise := f.noise(t)
+	line := make([]float64, r.Dx())
 	for y := range r.Dy() {
 		copy(p.Alpha.Row(y), alpha.Row(r.Min.Y + y)[r.Min.X:])
-		for x := range r.Dx() {
-			fx, fy := float64(r.Min.X+x)-cx, float64(r.Min.Y+y)-cy
-			p.Residual[0].Row(y)[x] = float32(f.edit.at(fx, fy) + noise.at(fx, fy))
+		clear(line)
+		f.edit.row(line, float64(r.Min.X)-cx, float64(r.Min.Y+y)-cy, 1)
+		noise.row(line, float64(r.Min.X)-cx, float64(r.Min.Y+y)-cy, 1)
+		for x, v := range line {
+			p.Residual[0].Row(y)[x] = float32(v)
 		}
 	}
+	line = line[:r.Dx()/2]
 	for y := range r.Dy() / 2 {
-		for x := range r.Dx() / 2 {
-			fx, fy := float64(r.Min.X+2*x)+.5-cx, float64(r.Min.Y+2*y)+.5-cy
-			v := f.edit.at(fx, fy) + noise.at(fx, fy)
+		clear(line)
+		f.edit.row(line, float64(r.Min.X)+.5-cx, float64(r.Min.Y+2*y)+.5-cy, 2)
+		noise.row(line, float64(r.Min.X)+.5-cx, float64(r.Min.Y+2*y)+.5-cy, 2)
+		for x, v := range line {
 			p.AlphaC.Row(y)[x] = p.Alpha.Row(2 * y)[2*x]
 			p.Residual[1].Row(y)[x], p.Residual[2].Row(y)[x] = float32(v), float32(-v/2)
 		}

@@ -1,0 +1,103 @@
+package smooth_test
+
+import (
+	"testing"
+
+	"uredit/pipeline/frame"
+	"uredit/pipeline/opencv"
+	"uredit/pipeline/smooth"
+)
+
+// loop pushes the same few frames again and again; patches are refilled as the
+// compositor would.
+type loop struct {
+	s     *smooth.Smoother
+	items []smooth.Item
+	next  int
+	spare []*frame.Patch
+}
+
+func newLoop(tb testing.TB, f *film, o smooth.Options, ops frame.Ops) *loop {
+	tb.Helper()
+	o.Width, o.Height = f.w, f.h
+	s, err := smooth.New(ops, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	l := &loop{s: s}
+	for i := range 4 {
+		l.items = append(l.items, f.item(i))
+	}
+	for range o.Window + 1 {
+		l.spare = append(l.spare, new(frame.Patch))
+	}
+	for range 3 * o.Window {
+		l.step()
+	}
+	return l
+}
+
+// forth and back, so that motion stays small.
+var order = [...]int{0, 1, 2, 3, 2, 1}
+
+func (l *loop) step() {
+	it := l.items[order[l.next%len(order)]]
+	l.next++
+	from := it.Patch
+	p := l.spare[len(l.spare)-1]
+	l.spare = l.spare[:len(l.spare)-1]
+	p.Resize(from.Region)
+	copy(p.Alpha.Pix, from.Alpha.Pix)
+	copy(p.AlphaC.Pix, from.AlphaC.Pix)
+	for c := range p.Residual {
+		copy(p.Residual[c].Pix, from.Residual[c].Pix)
+	}
+	it.Patch = p
+	for _, done := range l.s.Push(it) {
+		l.spare = append(l.spare, done.Patch)
+	}
+}
+
+func TestNoAllocations(t *testing.T) {
+	f := newFilm(320, 220, 70, moving(2, 1))
+	for _, o := range []smooth.Options{along, classic} {
+		ops := opencv.New()
+		l := newLoop(t, f, o, ops)
+		if n := testing.AllocsPerRun(12, l.step); n != 0 {
+			t.Errorf("%+v: %v allocations a frame, want none", o, n)
+		}
+		ops.Close()
+	}
+}
+
+// noFlow answers at once, so that what is left is everything but flow.
+type noFlow struct{ frame.Ops }
+
+func (noFlow) Flow(dx, dy frame.Plane32, _, _ frame.Plane) {
+	clear(dx.Pix)
+	clear(dy.Pix)
+}
+
+// BenchmarkFrame smooths a 400 by 400 object in a 1280x720 video.
+func BenchmarkFrame(b *testing.B) {
+	f := newFilm(1280, 720, 200, func(t int) (float64, float64) { return 600 + 3*float64(t), 350 + float64(t) })
+	for _, bb := range []struct {
+		name string
+		o    smooth.Options
+		ops  func(frame.Ops) frame.Ops
+	}{
+		{"motion", along, func(o frame.Ops) frame.Ops { return o }},
+		{"motion without flow", along, func(o frame.Ops) frame.Ops { return noFlow{o} }},
+		{"classic", classic, func(o frame.Ops) frame.Ops { return o }},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			ops := opencv.New()
+			defer ops.Close()
+			l := newLoop(b, f, bb.o, bb.ops(ops))
+			b.ReportAllocs()
+			for b.Loop() {
+				l.step()
+			}
+		})
+	}
+}

@@ -19,6 +19,7 @@ import (
 type Editor struct {
 	tokenizer *text.Tokenizer
 	tokens    int // the text encoder's length
+	width     int // values for each token
 	encoder   textEncoder
 	unet      unet
 	toLatents vae
@@ -77,11 +78,12 @@ func (e *Editor) openText(dir string, load tensor.Loader) error {
 	var config struct {
 		MaxPositions int  `json:"max_position_embeddings"`
 		UseMask      bool `json:"use_attention_mask"`
+		HiddenSize   int  `json:"hidden_size"`
 	}
 	if err := readConfig(dir, "text_encoder/config.json", &config); err != nil {
 		return err
 	}
-	e.encoder.useMask = config.UseMask
+	e.encoder.useMask, e.encoder.hiddenSize = config.UseMask, config.HiddenSize
 	const clip = 77
 	e.tokens = firstPositive(e.encoder.ids.Shape[1], int64(e.tokenizer.MaxLength()), int64(config.MaxPositions), clip)
 	return nil

@@ -30,6 +30,14 @@ func (f *fake) Run(ctx context.Context, in, out []*tensor.Tensor) error {
 	if len(in) != len(f.inputs) || len(out) != 1 {
 		return fmt.Errorf("%d inputs and %d outputs, want %d and 1", len(in), len(out), len(f.inputs))
 	}
+	o := f.outputs[slices.IndexFunc(f.outputs, func(i tensor.Info) bool { return i.Name == out[0].Name })]
+	if o.Type == tensor.Float16 && out[0].F32 == nil {
+		// As ONNX Runtime's binding: memory is made before the run.
+		if len(out[0].Shape) == 0 {
+			return errors.New("the size of a float16 output is not known")
+		}
+		out[0].F32 = make([]float32, tensor.Len(out[0].Shape))
+	}
 	if f.named == nil {
 		f.named = make(map[string]*tensor.Tensor)
 	}

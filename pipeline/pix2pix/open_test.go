@@ -60,6 +60,9 @@ func TestLayouts(t *testing.T) {
 			w.text.inputs[0].Type = tensor.Int32
 			w.unet.inputs[0].Type, w.unet.inputs[1].Type, w.unet.inputs[2].Type = tensor.Float16, tensor.Int64, tensor.Float16
 			w.unet.inputs[1].Shape = []int64{1}
+			for _, f := range []*fake{w.text, w.unet, w.toLatents, w.toPicture} {
+				f.outputs[0].Type = tensor.Float16
+			}
 		}},
 		{name: "attention mask", multiple: fakeFactor, change: func(w *world) {
 			w.text.inputs = append(w.text.inputs, tensor.Info{Name: "attention_mask", Type: tensor.Int64, Shape: []int64{-1, -1}})

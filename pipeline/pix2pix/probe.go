@@ -69,13 +69,25 @@ func firstPositive(numbers ...int64) int {
 // parameters of a distribution or values drawn from it.
 func (e *Editor) probeEncoder(ctx context.Context) error {
 	const side = 64 // pixels, a multiple of every factor in use
-	shape, err := e.toLatents.probe(ctx, 1, 3, side, side)
+	parameters := e.toLatents.out.Name == "latent_parameters"
+	channels := e.toLatents.out.Shape[1]
+	if channels < 1 {
+		channels = int64(e.channels)
+		if parameters {
+			channels *= 2
+		}
+	}
+	var guesses [][]int64
+	for _, factor := range []int64{8, 4, 2, 16, 1} {
+		guesses = append(guesses, []int64{1, channels, side / factor, side / factor})
+	}
+	shape, err := e.toLatents.probe(ctx, []int64{1, 3, side, side}, guesses...)
 	if err != nil {
 		return err
 	}
 	c := int(shape[1])
 	if e.channels == 0 { // nothing but the name tells
-		if e.channels = c; e.toLatents.out.Name == "latent_parameters" {
+		if e.channels = c; parameters {
 			e.channels = c / 2
 		}
 	}
@@ -95,7 +107,7 @@ func (e *Editor) probeEncoder(ctx context.Context) error {
 func (e *Editor) probeDecoder(ctx context.Context) error {
 	const side = 8 // latent samples
 	want := []int64{1, 3, int64(side * e.factor), int64(side * e.factor)}
-	shape, err := e.toPicture.probe(ctx, 1, int64(e.channels), side, side)
+	shape, err := e.toPicture.probe(ctx, []int64{1, int64(e.channels), side, side}, want)
 	if err != nil {
 		return err
 	}
@@ -108,7 +120,8 @@ func (e *Editor) probeDecoder(ctx context.Context) error {
 // probeUNet finds the sizes that the UNet takes: any, or multiples of coarse.
 func (e *Editor) probeUNet(ctx context.Context) error {
 	ids, attention, _ := e.tokenizer.Encode("", e.tokens)
-	hidden, width, err := e.encoder.encode(ctx, ids, attention)
+	known := firstPositive(e.encoder.hidden.Shape[2], e.unet.text.Shape[2], int64(e.encoder.hiddenSize))
+	hidden, width, err := e.encoder.encode(ctx, ids, attention, known)
 	if err != nil {
 		return e.encoder.invalid(err)
 	}
@@ -117,6 +130,7 @@ func (e *Editor) probeUNet(ctx context.Context) error {
 		return e.unet.invalid(fmt.Errorf("the text encoder gives %d tokens of %d values, which does not fit %s",
 			e.tokens, width, describe(e.unet.text)))
 	}
+	e.width = width
 	odd := e.tryUNet(ctx, hidden, width, 9, 11)
 	if odd == nil {
 		e.multiple = e.factor
@@ -137,12 +151,13 @@ func (e *Editor) tryUNet(ctx context.Context, hidden []float32, width, h, w int)
 	sample.F32 = make([]float32, tensor.Len(sample.Shape))
 	prompt := &tensor.Tensor{Name: e.unet.text.Name, Shape: []int64{rows, int64(e.tokens), int64(width)}}
 	prompt.F32 = slices.Concat(hidden, hidden)
-	out := &tensor.Tensor{Name: e.unet.noise.Name}
+	want := []int64{rows, int64(e.channels), int64(h), int64(w)}
+	out := &tensor.Tensor{Name: e.unet.noise.Name, Shape: slices.Clone(want)}
 	in := []*tensor.Tensor{sample, e.unet.timesteps(rows), prompt}
 	if err := e.unet.model.Run(ctx, in, []*tensor.Tensor{out}); err != nil {
 		return fmt.Errorf("run on %s %v: %w", sample.Name, sample.Shape, err)
 	}
-	if want := []int64{rows, int64(e.channels), int64(h), int64(w)}; !slices.Equal(out.Shape, want) {
+	if !slices.Equal(out.Shape, want) {
 		return fmt.Errorf("%s has the shape %v, expected %v", out.Name, out.Shape, want)
 	}
 	return nil

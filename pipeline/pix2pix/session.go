@@ -86,7 +86,7 @@ func (s *Session) Times() (networks, scheduler, noise time.Duration) {
 func (s *Session) encodePrompts(ctx context.Context, p Params) error {
 	e := s.editor
 	texts := []string{p.Prompt, p.Negative, p.Negative}[:s.guidance.rows]
-	s.prompt = &tensor.Tensor{Name: e.unet.text.Name}
+	s.prompt = &tensor.Tensor{Name: e.unet.text.Name, Shape: []int64{int64(len(texts)), int64(e.tokens), int64(e.width)}}
 	var hidden []float32
 	for row, t := range texts {
 		if row < 2 {
@@ -96,13 +96,11 @@ func (s *Session) encodePrompts(ctx context.Context, p Params) error {
 					[...]string{"prompt", "negative prompt"}[row], shorten(cut)))
 			}
 			begin := time.Now()
-			var width int
 			var err error
-			if hidden, width, err = e.encoder.encode(ctx, ids, attention); err != nil {
+			if hidden, _, err = e.encoder.encode(ctx, ids, attention, e.width); err != nil {
 				return err
 			}
 			s.networks += time.Since(begin)
-			s.prompt.Shape = []int64{int64(len(texts)), int64(e.tokens), int64(width)}
 		}
 		s.prompt.F32 = append(s.prompt.F32, hidden...)
 	}

@@ -55,20 +55,28 @@ func fake(mode string) int {
 		frames(3)
 	case "hangs":
 		frames(3)
-		select {}
+		hang()
 	case "stubborn": // says that it now ignores the polite signal, and hangs
 		signal.Ignore(syscall.SIGTERM)
 		frames(3)
-		select {}
+		hang()
 	case "garbage":
 		_, _ = os.Stdout.WriteString(strings.Repeat("garbage ", 1000))
-		select {}
+		hang()
 	case "refuses input":
 		return 1
 	case "old":
 		fmt.Printf("%s version 4.4 Copyright\n", filepath.Base(os.Args[0]))
 	}
 	return 0
+}
+
+// hang waits for ever, as select {} would if the runtime did not call that a
+// deadlock.
+func hang() {
+	for {
+		_ = syscall.Pause()
+	}
 }
 
 // fakeDecoder starts the test binary in place of ffmpeg.

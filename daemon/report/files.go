@@ -1,0 +1,228 @@
+package report
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"uredit/daemon/job"
+)
+
+// fileMode lets the directory's group, whose members share the results, write;
+// the umask may take from it.
+const fileMode = 0o664
+
+// The most that an attempt takes over of its predecessors' growing files.
+const (
+	maxLogBytes    = 16 << 20
+	maxEventBytes  = 16 << 20
+	maxRecordBytes = 4 << 20
+)
+
+// write brings all files up to date. With sync they survive a loss of power.
+func (r *Reporter) write(sync bool) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	r.mu.Lock()
+	r.measure()
+	r.record.Seq++
+	r.record.Heartbeat = now()
+	r.lastOne = time.Now()
+	record, status, pending := r.record.JSON(), r.record.Status.JSON(), r.events.take()
+	r.dirty = false
+	r.mu.Unlock()
+
+	err := r.flush(pending, sync)
+	// The record first: who sees the status finished finds the record so.
+	err = errors.Join(err, r.replace(job.RecordName, record, sync))
+	err = errors.Join(err, r.replace(job.StatusName, status, sync))
+	if err != nil {
+		r.mu.Lock()
+		r.dirty = true
+		r.mu.Unlock()
+		return err
+	}
+	if sync {
+		return syncDir(r.dir)
+	}
+	return nil
+}
+
+// flush appends events; those that do not get in are tried again.
+func (r *Reporter) flush(pending []byte, sync bool) error {
+	n, err := r.eventsFile.Write(pending)
+	if err == nil && sync {
+		err = r.eventsFile.Sync()
+	}
+	if err != nil {
+		r.mu.Lock()
+		r.events.putBack(pending[n:])
+		r.mu.Unlock()
+		return fmt.Errorf("write %s: %w", job.EventsName, err)
+	}
+	return nil
+}
+
+func (r *Reporter) replace(name string, data []byte, sync bool) error {
+	return replace(r.dir, path.Join(r.attemptName, name+".tmp"), name, data, sync)
+}
+
+// replace gives dir the file name with data, by way of the temporary name tmp.
+func replace(dir *os.Root, tmp, name string, data []byte, sync bool) (err error) {
+	defer func() {
+		if err != nil {
+			_ = dir.Remove(tmp) // there or not: the error that counts is err
+			err = fmt.Errorf("write %s: %w", name, err)
+		}
+	}()
+	// What a crash left under the temporary name may be anything.
+	if err := dir.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := dir.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil && sync {
+		err = f.Sync()
+	}
+	// NFS and quotas report a full disk at the end.
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return dir.Rename(tmp, name)
+}
+
+// syncDir makes the names in dir survive a loss of power, where the file system
+// can do that.
+func syncDir(dir *os.Root) error {
+	f, err := dir.Open(".")
+	if err != nil {
+		return fmt.Errorf("open directory to sync: %w", err)
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	return nil
+}
+
+// takeOver starts a growing file of this attempt, with the lines that earlier
+// attempts wrote when it is this job's, and puts it in the place of the public
+// one. At most limit bytes are taken, the last ones.
+func (r *Reporter) takeOver(name string, mine bool, limit int64) (f *os.File, size int64, err error) {
+	var before []byte
+	if mine {
+		before, err = readTail(r.dir, name, limit)
+		if err != nil {
+			return nil, 0, fmt.Errorf("take over %s: %w", name, err)
+		}
+	}
+	f, err = r.attempt.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, fileMode)
+	if err != nil {
+		return nil, 0, fmt.Errorf("start %s: %w", name, err)
+	}
+	_, err = f.Write(before)
+	if err == nil {
+		err = r.dir.Rename(path.Join(r.attemptName, name), name)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("start %s: %w", name, err), f.Close())
+	}
+	return f, int64(len(before)), nil
+}
+
+// readTail returns the whole lines within the last limit bytes of a regular
+// file, nothing where there is none. A last line that a crash cut off is left
+// out.
+func readTail(dir *os.Root, name string, limit int64) ([]byte, error) {
+	f, err := openRegular(dir, name)
+	if f == nil || err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	from := max(0, info.Size()-limit)
+	data, err := io.ReadAll(io.LimitReader(io.NewSectionReader(f, from, info.Size()-from), limit))
+	if err != nil {
+		return nil, err
+	}
+	if from > 0 {
+		_, data, _ = bytes.Cut(data, []byte("\n"))
+	}
+	return data[:bytes.LastIndexByte(data, '\n')+1], nil
+}
+
+// openRegular opens a file that others could have put in the place of ours: it
+// does not wait at a pipe. It returns nil where there is no regular file.
+func openRegular(dir *os.Root, name string) (*os.File, error) {
+	info, err := dir.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f, err := dir.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	if info, err = f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// readRecord returns the job.json that is there, or nil: what cannot be read
+// says nothing about this job.
+func readRecord(dir *os.Root) *job.Record {
+	f, err := openRegular(dir, job.RecordName)
+	if f == nil || err != nil {
+		return nil
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxRecordBytes))
+	if err != nil {
+		return nil
+	}
+	record, err := job.ParseRecord(data)
+	if err != nil {
+		return nil
+	}
+	return &record
+}
+
+// newRecord returns the record of a job that waits for an attempt. Of an
+// earlier record of the same job it keeps the progress and what was found out,
+// of any earlier record the list of files that are not strangers'.
+func newRecord(req *job.Request, dirPath, token string, attempt int, before *job.Record) job.Record {
+	at := now()
+	logs := filepath.Join(dirPath, req.LogName())
+	r := job.Record{
+		SchemaVersion: job.SchemaVersion,
+		Status:        job.Status{JobID: req.JobID, Status: job.Queued, LogsPath: &logs},
+		Token:         token, Attempt: attempt, QueuedAt: at, UpdatedAt: at, Heartbeat: at,
+		Params: *req, Seed: req.Seed,
+		Stages: []job.StageTime{}, Files: []string{}, Warnings: []job.Warning{},
+	}
+	if before == nil {
+		return r
+	}
+	r.Files = union(r.Files, before.Files...)
+	if before.Token == token {
+		r.QueuedAt, r.Progress = before.QueuedAt, before.Progress
+		r.MaskPreviewPath, r.Input = before.MaskPreviewPath, before.Input
+	}
+	return r
+}

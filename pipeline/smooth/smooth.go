@@ -37,7 +37,7 @@ type Options struct {
 // returned; its frame must be unedited all that time.
 type Item struct {
 	Frame *frame.Frame
-	Patch *frame.Patch
+	Patch *frame.Patch // never nil; empty where the frame has no edit
 	// Window is the editor's window in the frame. Within a shot its size is
 	// constant; the first one's decides how finely motion is estimated.
 	Window image.Rectangle

@@ -163,6 +163,19 @@ func TestEncodeRefuses(t *testing.T) {
 	if err := enc.Write(moving(32, 16, 0)[0]); err == nil {
 		t.Error("write after close: no error")
 	}
+	if enc, err = realTool(t).Encode(t.Context(), create(t, "o.mp4"), good); err != nil {
+		t.Fatal(err)
+	}
+	f := moving(32, 16, 7)[0]
+	if err := enc.Write(f); err != nil {
+		t.Error(err)
+	}
+	if err := enc.Write(f); err == nil {
+		t.Error("the same time twice: no error")
+	}
+	if err := enc.Close(); err != nil { // a refused frame changes nothing
+		t.Error(err)
+	}
 }
 
 func TestEncodeDiskFull(t *testing.T) {

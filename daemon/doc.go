@@ -6,14 +6,16 @@
 // Below the spool's root:
 //
 //	inbox/                         users drop NAME.yaml, NAME.yml, NAME.json or NAME/request.yaml
-//	control/                       users drop markers (cancel, retry, ...)
-//	rejected/STAMP-NAME/           a request that is not a job: the file, reason.json, reason.txt
-//	failed/J/                      a job that ended badly: request.yaml, reason.json
+//	control/                       users drop markers: J.cancel or JOBID.cancel, PAUSE
+//	rejected/J-NAME/               a request that is not a job: the file, reason.json, reason.txt
+//	failed/J/                      a job that ended badly: request.yaml, reason.json, reason.txt
 //	done/YYYY-MM-DD/J.eEEEE.yaml   a job that ended well
-//	spool/queue/                   claimed, checked, waiting for a device
-//	spool/active/                  running
-//	spool/ids/                     job ids in use, each a link to a file that names J
-//	FORMAT                         version of this layout, uid and gid of the daemon
+//	spool/queue/                   accepted, waiting for a device
+//	spool/active/                  claimed or running, each name with the process that holds it
+//	spool/requests/J.yaml          the requests of live jobs, as they were accepted
+//	spool/ids/                     job ids in use, each a file that names J
+//	spool/hosts/                   a heartbeat of each daemon
+//	FORMAT                         version of this layout, id of the spool, uid and gid of the daemon
 //
 // J is the spool's own token, STAMP-RAND6, made at the claim; a job_id is the
 // user's and may come back. Every transition is one rename to a name that never
@@ -21,20 +23,47 @@
 //
 //	inbox/x.yaml → active/J…I    claim: the winner of the rename owns the request
 //	active → rejected            not a valid request
-//	active → queue               valid: status.json says queued
-//	queue → active               a device is free
+//	active → queue               accepted: status.json says queued
+//	queue → active               a device is free; the epoch in the name rises
 //	active → done | failed       the terminal record
 //	active → queue               drained, or its daemon died
+//
+// # Order makes it safe to die anywhere
+//
+// A job takes what is its own in one order and gives it back in the other:
+//
+//	take   job_id, output_dir, status.json queued, requests/J.yaml, queue
+//	give   results, status.json finished or failed, done or failed, output_dir, job_id, requests/J.yaml
+//
+// A process that dies leaves names in active. Its successor on the host, which
+// proves by the host's lock that it is dead, examines a claim without
+// requests/J.yaml again, and queues a job that has one; a job whose job.json
+// says finished is recorded and not run again. A job that ended its process
+// three times, and ran alone, is set aside.
 //
 // # A job's files
 //
 // In output_dir: status.json (ten keys, replaced whole), job.json (everything),
 // events.ndjson (append only), JOBID_log.txt, JOBID_output.mp4, JOBID_mask.mp4.
 // Everything is written in .uredit/J.eEEEE, the attempt's own directory, and
-// reaches its public name by a rename.
+// reaches its public name by a rename. That directory is opened once for each
+// attempt, beneath an allowed root: a path that is swapped for a link later
+// leads nowhere.
+//
+// # Files of this package
+//
+//	daemon.go    the loop: obey markers, claim, decide, dispatch
+//	examine.go   what a claim must fulfil to become a job, and rejections
+//	source.go    which job a free device gets
+//	runner.go    one attempt: request to pipeline, progress to report, error to record
+//	attempt.go   the attempt's files, terminal records, releases
+//	recover.go   what a dead process left
+//	markers.go   what users ask for in control/
+//	models.go    which model a request may name
 //
 // # Packages
 //
+//	document  YAML and JSON files, strictly, with lines
 //	job       Request, Status, State, errors with a hint; parsing and validation
 //	config    the daemon's configuration
 //	roots     paths of users, opened beneath allowed roots only

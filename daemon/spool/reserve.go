@@ -72,6 +72,11 @@ func (s *Spool) ReleaseOutput(dir *os.Root, job string) error {
 	if err := s.release(dir, ownerFile, job); err != nil {
 		return fmt.Errorf("release output_dir: %w", err)
 	}
+	// What a process of this host left half made goes too. A claim that reserves
+	// at this moment makes its file anew.
+	if err := s.write.sweep(dir, WorkDir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("release output_dir: %w", err)
+	}
 	// Not empty means that something else is kept there.
 	_ = dir.Remove(WorkDir)
 	return nil

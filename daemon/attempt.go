@@ -1,0 +1,270 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"uredit/daemon/job"
+	"uredit/daemon/report"
+	"uredit/daemon/roots"
+	"uredit/daemon/spool"
+)
+
+// attempt is one run of a job in its output directory. What the run writes lies
+// in a directory of its own below spool.WorkDir and reaches its public name by
+// a rename; every name is taken from the handle that out is.
+type attempt struct {
+	out   *roots.Dir
+	dir   string   // the attempt's directory, relative to out
+	files *os.Root // the same, open
+	work  *os.Root // the pipeline's own directory in it
+	rep   *report.Reporter
+}
+
+// workName is the pipeline's directory in an attempt's.
+const workName = "edit"
+
+// An ending is what an attempt's error means for its job.
+type ending struct {
+	why   *job.Error // the job failed
+	again string     // the job goes back into the queue, for this reason
+	mark  spool.Mark // with again
+	err   error      // ends the process
+}
+
+// attemptPrefix begins the names of all attempts of a job.
+func attemptPrefix(j string) string { return j + ".e" }
+
+// begin opens a job's output directory and makes the attempt's own. What
+// earlier attempts left is removed first: their process is dead.
+func (d *Daemon) begin(w *work, device string) (a *attempt, err error) {
+	out, err := d.roots.OpenDir(w.request.OutputDir)
+	if err != nil {
+		return nil, err
+	}
+	a = &attempt{out: out, dir: path.Join(spool.WorkDir, fmt.Sprintf("%s%04d", attemptPrefix(w.claim.Job), w.claim.Epoch))}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if err := clearAttempts(out, w.claim.Job); err != nil {
+		return nil, err
+	}
+	// The directory of a live job is there since the job was admitted. Making
+	// it once only means that an attempt that was put out of it stays out.
+	if err := out.Mkdir(a.dir, 0o755); err != nil {
+		return nil, err
+	}
+	if a.files, err = out.OpenRoot(a.dir); err != nil {
+		return nil, err
+	}
+	if err := a.files.Mkdir(workName, 0o755); err != nil {
+		return nil, err
+	}
+	if a.work, err = a.files.OpenRoot(workName); err != nil {
+		return nil, err
+	}
+	a.rep, err = report.Start(report.Options{
+		Dir: out.Root, DirPath: out.Path, Attempt: a.files, AttemptName: a.dir,
+		Request: w.request, Token: w.claim.Job, Number: w.claim.Epoch - 1,
+		Host: d.spool.Instance().Host, Device: device, Versions: d.versions, Log: d.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range w.warnings {
+		a.rep.Warn("request", text)
+	}
+	return a, nil
+}
+
+// close ends the reports and removes the attempt's directory. A nil attempt
+// has nothing to close.
+func (a *attempt) close() error {
+	if a == nil {
+		return nil
+	}
+	var errs []error
+	if a.rep != nil {
+		errs = append(errs, a.rep.Close())
+	}
+	if a.work != nil {
+		errs = append(errs, a.work.Close())
+	}
+	if a.files != nil {
+		errs = append(errs, a.files.Close(), a.out.RemoveAll(a.dir))
+	}
+	return errors.Join(append(errs, a.out.Close())...)
+}
+
+// tell says in the output directory how the attempt ended. What the pipeline
+// left is removed first: on a full disk that is the room for the message.
+func (a *attempt) tell(end ending) error {
+	if end.again == "" && end.why == nil {
+		return nil // said with the publication
+	}
+	err := a.files.RemoveAll(workName)
+	if end.again != "" {
+		return errors.Join(err, a.rep.Requeue(end.again))
+	}
+	return errors.Join(err, a.rep.Fail(end.why))
+}
+
+// clearAttempts removes the directories of all attempts of a job.
+func clearAttempts(out *roots.Dir, j string) error {
+	work, err := out.Open(spool.WorkDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer work.Close()
+	entries, err := work.ReadDir(-1)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), attemptPrefix(j)) {
+			err = errors.Join(err, out.RemoveAll(path.Join(spool.WorkDir, e.Name())))
+		}
+	}
+	return err
+}
+
+// publish gives a file of the attempt its public name.
+func (a *attempt) publish(file, name string) error {
+	f, err := a.work.Open(file)
+	if err != nil {
+		return err
+	}
+	// Others read the results; what wrote the file may have thought otherwise.
+	err = errors.Join(f.Chmod(0o664), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return a.out.Rename(path.Join(a.dir, workName, file), name)
+}
+
+// published reports whether an earlier attempt published this job's result and
+// died before the spool knew. The record is written before the status: a status
+// that is behind it is brought up to it.
+func (d *Daemon) published(w *work) (bool, error) {
+	out, err := d.roots.OpenDir(w.request.OutputDir)
+	if err != nil {
+		return false, err
+	}
+	defer out.Close()
+	data, err := out.ReadFile(job.RecordName)
+	if err != nil {
+		return false, nil
+	}
+	record, err := job.ParseRecord(data)
+	if err != nil || record.Token != w.claim.Job || record.Outcome != job.OutcomeFinished {
+		return false, nil
+	}
+	status := record.Status.JSON()
+	if there, err := out.ReadFile(job.StatusName); err == nil && bytes.Equal(there, status) {
+		return true, nil
+	}
+	return true, replaceStatus(out, w.claim.Job, status)
+}
+
+// replaceStatus gives status.json another content, whole.
+func replaceStatus(out *roots.Dir, j string, status []byte) error {
+	tmp := path.Join(spool.WorkDir, "."+j+".status")
+	if err := out.WriteFile(tmp, status, 0o664); err != nil {
+		return err
+	}
+	return out.Rename(tmp, job.StatusName)
+}
+
+// fail ends a job badly: in its output directory, then in the spool.
+func (d *Daemon) fail(w *work, why *job.Error) error {
+	a, err := d.begin(w, "")
+	if err == nil {
+		err = errors.Join(a.rep.Fail(why), a.close())
+	}
+	if err != nil {
+		d.log.Warn("tell of a failure in output_dir", "job", w.claim.Job, "err", err)
+	}
+	return d.recordFailed(w, why)
+}
+
+// recordFailed is the terminal record of a failure.
+func (d *Daemon) recordFailed(w *work, why *job.Error) error {
+	r := reason{Job: w.claim.Job, JobID: w.request.JobID, OutputDir: w.request.OutputDir,
+		At: time.Now().UTC().Truncate(time.Millisecond), Errors: job.Errors{why}}
+	if err := d.persist(w, func() error { return d.spool.Fail(w.claim, r.files()) }); err != nil {
+		return err
+	}
+	d.log.Info("failed", "job", w.claim.Job, "job_id", w.request.JobID, "code", why.Code, "why", why.Message)
+	d.leave(w)
+	return nil
+}
+
+// recordDone is the terminal record of a success.
+func (d *Daemon) recordDone(w *work) error {
+	if err := d.persist(w, func() error { return d.spool.Done(w.claim) }); err != nil {
+		return err
+	}
+	d.at("recorded")
+	d.log.Info("finished", "job", w.claim.Job, "job_id", w.request.JobID, "output_dir", w.request.OutputDir)
+	d.leave(w)
+	return nil
+}
+
+// requeue gives a job back that did not end.
+func (d *Daemon) requeue(w *work, m spool.Mark) error {
+	return d.persist(w, func() error {
+		_, err := d.spool.Requeue(w.claim, rank(&w.request), m)
+		return err
+	})
+}
+
+// leave releases what a job that is over had reserved. What does not succeed is
+// done at the next start, or when somebody wants the same names.
+func (d *Daemon) leave(w *work) {
+	j := w.claim.Job
+	if err := d.letGo(w.request, j); err != nil {
+		d.log.Warn("release after a job", "job", j, "err", err)
+		return
+	}
+	if err := d.spool.Forget(j); err != nil {
+		d.log.Warn("release after a job", "job", j, "err", err)
+	}
+}
+
+// letGo removes what a job left in its output directory, and its reservations.
+func (d *Daemon) letGo(r job.Request, j string) error {
+	out, err := d.roots.OpenDir(r.OutputDir)
+	if err == nil {
+		err = errors.Join(clearAttempts(out, j), d.spool.ReleaseOutput(out.Root, j), out.Close())
+	} else if _, refused := errors.AsType[*job.Error](err); refused && !passing(err) {
+		err = nil // the directory is gone, and all that was in it
+	}
+	return errors.Join(err, d.spool.ReleaseID(r.JobID, j))
+}
+
+// persist tries a step in the spool again while its disk is full or its server
+// away. Without it the job would be nobody's; after a minute the process ends
+// and its successor takes over.
+func (d *Daemon) persist(w *work, step func() error) error {
+	var err error
+	for wait := time.Second; wait < time.Minute; wait *= 2 {
+		if err = step(); err == nil || errors.Is(err, spool.ErrLost) {
+			break
+		}
+		d.note.trouble(w.claim.Job, err)
+		<-time.After(wait)
+	}
+	if errors.Is(err, spool.ErrLost) {
+		d.log.Warn("somebody moved a job that this daemon held", "job", w.claim.Job, "err", err)
+		return nil
+	}
+	return err
+}

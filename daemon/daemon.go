@@ -1,0 +1,204 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"uredit/daemon/config"
+	"uredit/daemon/dispatch"
+	"uredit/daemon/job"
+	"uredit/daemon/roots"
+	"uredit/daemon/spool"
+	"uredit/daemon/watch"
+)
+
+// Options are what a daemon is made of.
+type Options struct {
+	Config   config.Config
+	Engines  []Engine          // one for each device
+	Models   Models            // which model a request may name
+	Versions map[string]string // of uredit and its libraries, for job.json
+	Log      *slog.Logger
+}
+
+// A Daemon serves one spool on one host.
+type Daemon struct {
+	cfg        config.Config
+	models     Models
+	versions   map[string]string
+	log        *slog.Logger
+	note       *notebook
+	spool      *spool.Spool
+	roots      *roots.Set
+	intake     spool.Intake
+	watcher    *watch.Watcher
+	source     *source
+	dispatcher *dispatch.Dispatcher[*work]
+	claims     []*spool.Claim // claimed, not yet decided about
+	// at is called at the points where a crash test ends the process.
+	at func(point string)
+}
+
+// New opens the spool and the roots and makes a worker for each engine.
+func New(o Options) (*Daemon, error) {
+	cfg := o.Config
+	sp, err := spool.Open(cfg.Root, spool.Options{HostDir: hostDir(cfg.RuntimeDir)})
+	if err != nil {
+		return nil, err
+	}
+	var reserved []string
+	for _, dir := range []string{spool.InboxDir, spool.ControlDir, spool.RejectedDir, spool.FailedDir, spool.DoneDir, "spool"} {
+		reserved = append(reserved, filepath.Join(cfg.Root, dir))
+	}
+	set, err := roots.Open(cfg.Roots, reserved...)
+	if err != nil {
+		return nil, errors.Join(err, sp.Close())
+	}
+	d := &Daemon{
+		cfg: cfg, models: o.Models, versions: o.Versions, log: o.Log, note: newNotebook(o.Log),
+		spool: sp, roots: set,
+		intake: spool.Intake{Settle: cfg.Settle, Complete: job.Complete, Valid: validRequest, Limit: job.MaxRequestBytes},
+		at:     func(string) {},
+	}
+	watched := []string{filepath.Join(cfg.Root, spool.InboxDir), filepath.Join(cfg.Root, spool.ControlDir)}
+	d.watcher = watch.New(watched, cfg.PollInterval, o.Log)
+	d.source = &source{spool: sp, roots: set, note: d.note, age: inputAge, inputs: map[string]sighting{}, after: map[string]time.Time{}}
+	var runners []dispatch.Runner[*work]
+	for _, e := range o.Engines {
+		runners = append(runners, &runner{daemon: d, engine: e})
+	}
+	d.dispatcher = dispatch.New(d.source, runners, cfg.DrainTimeout)
+	return d, nil
+}
+
+// hostDir returns the directory for the host's lock and random id. A service
+// manager's state directory survives a reboot, which a runtime directory may
+// not: a host that knows its own id takes over its work without waiting.
+func hostDir(runtimeDir string) string {
+	if state := os.Getenv("STATE_DIRECTORY"); state != "" {
+		return state
+	}
+	return runtimeDir
+}
+
+func validRequest(data []byte) bool {
+	_, _, err := job.Parse("request.yaml", data)
+	return err == nil
+}
+
+// Close gives the spool back, after Run.
+func (d *Daemon) Close() error { return d.spool.Close() }
+
+// Run serves until ctx ends, and then drains: nothing more is claimed, running
+// jobs finish within the drain timeout or go back into the queue. It returns
+// nil after a drain, an error when the process should be started anew.
+func (d *Daemon) Run(ctx context.Context) error {
+	if err := d.recover(); err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(ctx)
+	beating, done := context.WithCancel(context.WithoutCancel(ctx))
+	var aside sync.WaitGroup
+	defer aside.Wait()
+	defer done()
+	defer stop()
+	aside.Go(func() { d.watcher.Run(serving) })
+	aside.Go(func() { d.beat(beating, serving) })
+	dispatched := make(chan error, 1)
+	aside.Go(func() { dispatched <- d.dispatcher.Run(serving) })
+	d.log.Info("serving", "spool", d.cfg.Root, "instance", d.spool.Instance().String())
+
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for {
+		select {
+		case <-serving.Done():
+			d.log.Info("draining", "running", d.dispatcher.Running())
+			return <-dispatched
+		case err := <-dispatched:
+			return err
+		case <-d.watcher.C():
+		case <-next.C:
+		}
+		again, err := d.look()
+		if err != nil {
+			stop()
+			return errors.Join(err, <-dispatched)
+		}
+		next.Reset(again)
+	}
+}
+
+// look is one round: obey markers, claim what is ready, decide about what was
+// claimed, offer the queue to the devices. It returns when to look again.
+func (d *Daemon) look() (again time.Duration, err error) {
+	again = d.watcher.Poll()
+	paused := d.obey()
+	d.source.pause(paused)
+	if !paused {
+		soon, err := d.claim()
+		if errors.Is(err, spool.ErrReplaced) {
+			return 0, err
+		}
+		d.note.trouble("inbox", err)
+		if soon > 0 {
+			again = min(again, soon)
+		}
+	}
+	d.decide()
+	d.dispatcher.Wake()
+	return d.source.again(again), nil
+}
+
+// claim takes what is ready out of the inbox. When something is not, soon is
+// when it may be.
+func (d *Daemon) claim() (soon time.Duration, err error) {
+	entries, err := d.spool.Scan()
+	if err != nil {
+		return 0, err
+	}
+	ready, soon := d.intake.Ready(time.Now(), entries, d.spool.Peek)
+	for _, e := range ready {
+		c, err := d.spool.Claim(e)
+		if errors.Is(err, spool.ErrLost) || d.note.trouble("inbox/"+e.Name, err) {
+			continue
+		}
+		d.at("claimed")
+		d.claims = append(d.claims, c)
+	}
+	return soon, nil
+}
+
+// decide examines the claims. Those that cannot be decided about now stay.
+func (d *Daemon) decide() {
+	var left []*spool.Claim
+	for _, c := range d.claims {
+		if d.note.trouble(c.Job, d.examine(c)) {
+			left = append(left, c)
+		}
+	}
+	d.claims = left
+}
+
+// beat keeps the heartbeat until ctx ends.
+func (d *Daemon) beat(ctx, serving context.Context) {
+	tick := time.NewTicker(spool.HeartbeatInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		state := "run"
+		if serving.Err() != nil {
+			state = "drain"
+		}
+		d.note.trouble("heartbeat", d.spool.Beat(state))
+	}
+}

@@ -1,0 +1,543 @@
+package daemon
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"uredit/daemon/job"
+	"uredit/pipeline/fault"
+)
+
+// status reads a status.json as the oldest reader does: exactly ten keys.
+func (s site) status(t *testing.T, out string) (job.Status, bool) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.out(out), job.StatusName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return job.Status{}, false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys map[string]any
+	if err := json.Unmarshal(data, &keys); err != nil || len(keys) != 10 {
+		t.Fatalf("status.json is torn or has %d keys: %v\n%s", len(keys), err, data)
+	}
+	st, err := job.ParseStatus(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st, true
+}
+
+// finish polls a job to its end. Its states never go back and its progress
+// never falls.
+func (s site) finish(t *testing.T, out string) job.Status {
+	t.Helper()
+	var last job.Status
+	eventually(t, "the job in "+out, func() bool {
+		st, ok := s.status(t, out)
+		if !ok {
+			return false
+		}
+		if st.Progress < last.Progress {
+			t.Errorf("progress fell from %v to %v", last.Progress, st.Progress)
+		}
+		if st.Status.Rank() < last.Status.Rank() && st.Status != job.Queued {
+			t.Errorf("%s followed %s", st.Status, last.Status)
+		}
+		last = st
+		return st.Status.Terminal()
+	})
+	return last
+}
+
+// tree lists the files below a directory.
+func tree(t *testing.T, dir string) []string {
+	t.Helper()
+	names := []string{}
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(dir, p)
+		if err == nil && (!d.IsDir() || strings.HasPrefix(d.Name(), ".") && p != dir) {
+			names = append(names, rel)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// settled waits until the spool holds nothing that lives.
+func (s site) settled(t *testing.T) {
+	t.Helper()
+	eventually(t, "an empty spool", func() bool {
+		for _, dir := range []string{"inbox", "spool/queue", "spool/active", "spool/requests", "spool/ids"} {
+			if entries, _ := os.ReadDir(s.path("spool", dir)); len(entries) > 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// wantResult checks that a job left its six files, whole, and nothing else.
+func (s site) wantResult(t *testing.T, jobID, out, edit string) {
+	t.Helper()
+	want := []string{"events.ndjson", "job.json", jobID + "_log.txt", jobID + "_mask.mp4", jobID + "_output.mp4", "status.json"}
+	slices.Sort(want)
+	if got := tree(t, s.out(out)); !slices.Equal(got, want) {
+		t.Errorf("files of %s: %q, want %q", jobID, got, want)
+	}
+	data, err := os.ReadFile(filepath.Join(s.out(out), jobID+"_output.mp4"))
+	if err != nil || string(data) != "edited: "+edit {
+		t.Errorf("output %q, %v", data, err)
+	}
+}
+
+func TestFromInboxToResult(t *testing.T) {
+	s := newSite(t)
+	s.start(t, 1)
+	s.drop(t, "x.yaml", s.request("test_001", "out", "make it blue"))
+	st := s.finish(t, "out")
+	if st.Status != job.Finished || st.Progress != 1 || st.Error != nil {
+		t.Errorf("ended as %+v", st)
+	}
+	for what, p := range map[string]*string{"output": st.OutputVideoPath, "mask": st.MaskPreviewPath, "log": st.LogsPath} {
+		if p == nil || !filepath.IsAbs(*p) {
+			t.Errorf("%s path is %v", what, p)
+		} else if _, err := os.Stat(*p); err != nil {
+			t.Error(err)
+		}
+	}
+	s.settled(t)
+	s.wantResult(t, "test_001", "out", "make it blue")
+	if got := s.states(t, "out"); !slices.Equal(got, job.States()[:8]) {
+		t.Errorf("events show %q, want the eight states of success", got)
+	}
+	if info, err := os.Stat(filepath.Join(s.out("out"), "test_001_output.mp4")); err == nil && info.Mode().Perm() != 0o664 {
+		t.Errorf("the output's mode is %v", info.Mode())
+	}
+}
+
+// states returns the states that events.ndjson shows, in order, each once.
+func (s site) states(t *testing.T, out string) []job.State {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.out(out), job.EventsName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []job.State
+	for line := range bytes.Lines(data) {
+		var e struct {
+			Status job.State `json:"status"`
+		}
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if e.Status != "" && !slices.Contains(got, e.Status) {
+			got = append(got, e.Status)
+		}
+	}
+	return got
+}
+
+func TestSecondRunOfTheSameJobID(t *testing.T) {
+	s := newSite(t)
+	s.start(t, 1)
+	for _, edit := range []string{"make it blue", "make it green"} {
+		s.drop(t, "x.yaml", s.request("test_001", "out", edit))
+		eventually(t, edit, func() bool {
+			data, _ := os.ReadFile(filepath.Join(s.out("out"), "test_001_output.mp4"))
+			st, _ := s.status(t, "out")
+			return string(data) == "edited: "+edit && st.Status == job.Finished
+		})
+		s.settled(t)
+		s.wantResult(t, "test_001", "out", edit)
+	}
+}
+
+func TestNestedRequestAndJSON(t *testing.T) {
+	s := newSite(t)
+	s.start(t, 1)
+	dir := s.path("spool", "inbox", "holiday")
+	if err := os.MkdirAll(dir, 0o775); err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(filepath.Join(dir, "request.yaml"), []byte(s.request("a", "a", "blue")), 0o644)
+	data, _ := json.Marshal(map[string]any{"job_id": "b", "input_video_path": s.path("data", "in.mp4"),
+		"output_dir": s.out("b"), "mask_prompt": "ball", "edit_prompt": "green", "max_frames": nil, "extra": map[string]any{"model_path": nil}})
+	s.drop(t, "b.json", string(data))
+	for _, out := range []string{"a", "b"} {
+		if st := s.finish(t, out); st.Status != job.Finished {
+			t.Errorf("%s ended as %+v", out, st)
+		}
+	}
+}
+
+func TestRejections(t *testing.T) {
+	big := "notes: " + strings.Repeat("x", job.MaxRequestBytes)
+	tests := []struct {
+		name    string
+		prepare func(t *testing.T, s site)
+		text    func(s site) string
+		code    string
+		text1   string // in reason.txt
+		told    bool   // status.json says failed
+	}{
+		{"no YAML", nil, func(s site) string { return "job_id: [\n" }, job.CodeInvalidRequest, "x.yaml:", false},
+		{"empty", nil, func(s site) string { return "...\n" }, job.CodeInvalidRequest, "x.yaml", false},
+		{"over 256 KiB", nil, func(s site) string { return big }, job.CodeTooLarge, "x.yaml", false},
+		{"unknown key", mkdirOut, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", true},
+		{"3.5 for an integer", mkdirOut, func(s site) string { return s.request("j", "out", "blue", "num_inference_steps: 3.5") }, job.CodeInvalidRequest, "x.yaml:6: num_inference_steps", true},
+		{"a job_id that is a path", mkdirOut, func(s site) string { return s.request("../j", "out", "blue") }, job.CodeInvalidRequest, "job_id", false},
+		{"input outside the roots", mkdirOut, func(s site) string {
+			return strings.Replace(s.request("j", "out", "blue"), s.path("data", "in.mp4"), "/etc/passwd", 1)
+		}, job.CodePathOutside, "/etc/passwd", true},
+		{"output outside the roots", nil, func(s site) string {
+			return strings.Replace(s.request("j", "out", "blue"), s.out("out"), s.path("elsewhere"), 1)
+		}, job.CodePathOutside, "elsewhere", false},
+		{"no input", mkdirOut, func(s site) string {
+			return strings.Replace(s.request("j", "out", "blue"), "in.mp4", "none.mp4", 1)
+		}, job.CodeInputMissing, "none.mp4", true},
+		{"the output is the input", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			if err := os.Link(s.path("data", "in.mp4"), s.path("data", "out", "j_output.mp4")); err != nil {
+				t.Fatal(err)
+			}
+		}, func(s site) string { return s.request("j", "out", "blue", "overwrite: true") }, job.CodeOutputIsInput, "j_output.mp4", true},
+		{"a foreign file at the output", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", "j_output.mp4"), []byte("mine"), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeOutputExists, "j_output.mp4", true},
+		{"over the status of another job", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", "status.json"), job.Status{JobID: "other", Status: job.Queued}.JSON(), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", false},
+		{"over the status of a finished job of the same id", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", "status.json"), job.Status{JobID: "j", Status: job.Finished, Progress: 1}.JSON(), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", false},
+		{"over its own queued status", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", "status.json"), job.Status{JobID: "j", Status: job.Queued}.JSON(), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t)
+			if tt.prepare != nil {
+				tt.prepare(t, s)
+			}
+			before := tree(t, s.data())
+			s.start(t, 1)
+			text := tt.text(s)
+			s.drop(t, "x.yaml", text)
+			var dir string
+			eventually(t, "the rejection", func() bool {
+				found, _ := filepath.Glob(s.path("spool", "rejected", "*-x", "request.yaml"))
+				if len(found) == 1 {
+					dir = filepath.Dir(found[0])
+				}
+				return dir != ""
+			})
+			if data, _ := os.ReadFile(filepath.Join(dir, "request.yaml")); string(data) != text {
+				t.Error("the request is not as it was")
+			}
+			var r reason
+			data, err := os.ReadFile(filepath.Join(dir, "reason.json"))
+			if err == nil {
+				err = json.Unmarshal(data, &r)
+			}
+			if err != nil || len(r.Errors) == 0 || r.Errors[0].Code != tt.code {
+				t.Errorf("reason.json: %v, want the code %s\n%s", err, tt.code, data)
+			}
+			if data, _ := os.ReadFile(filepath.Join(dir, "reason.txt")); !strings.Contains(string(data), tt.text1) {
+				t.Errorf("reason.txt is %q, want %q in it", data, tt.text1)
+			}
+			s.settled(t)
+			after := tree(t, s.data())
+			if st, ok := s.status(t, "out"); tt.told {
+				if !ok || st.Status != job.Failed || st.JobID != "j" || st.Error == nil || !strings.Contains(*st.Error, tt.text1) {
+					t.Errorf("status.json is %+v", st)
+				}
+				before = append(before, "out/status.json")
+				slices.Sort(before)
+				before = slices.Compact(before)
+			} else if ok && st.Status == job.Failed {
+				t.Error("the rejection wrote over another's status")
+			}
+			if !slices.Equal(before, after) {
+				t.Errorf("files before %q, after %q", before, after)
+			}
+		})
+	}
+}
+
+func mkdirOut(t *testing.T, s site) {
+	t.Helper()
+	if err := os.Mkdir(s.out("out"), 0o775); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A request that is written slowly is claimed when it is whole, and not before.
+func TestHalfWrittenRequest(t *testing.T) {
+	s := newSite(t)
+	s.start(t, 1, func(d *Daemon) { d.intake.Settle = 100 * time.Millisecond })
+	text := strings.TrimSuffix(s.request("j", "out", "blue"), "...\n")
+	f, err := os.Create(s.path("spool", "inbox", "x.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part := range slices.Chunk([]byte(text), 1+len(text)/8) {
+		f.Write(part)
+		<-time.After(30 * time.Millisecond)
+	}
+	f.Close()
+	if st := s.finish(t, "out"); st.Status != job.Finished {
+		t.Errorf("ended as %+v", st)
+	}
+	if found, _ := os.ReadDir(s.path("spool", "rejected")); len(found) > 0 {
+		t.Error("half a request was rejected")
+	}
+}
+
+// While a job lives its job_id and its output_dir are its own.
+func TestNamesInUse(t *testing.T) {
+	s := newSite(t)
+	d := s.start(t, 1)
+	d.engines[0].busy = make(chan string)
+	s.drop(t, "first.yaml", s.request("test_001", "out", "wait"))
+	<-d.engines[0].busy
+	for name, c := range map[string]struct{ id, out, code string }{
+		"same-id":  {"test_001", "other", job.CodeJobIDInUse},
+		"same-dir": {"test_002", "out", job.CodeOutputDirInUse},
+	} {
+		s.drop(t, name+".yaml", s.request(c.id, c.out, "blue"))
+		var r reason
+		eventually(t, name, func() bool {
+			found, _ := filepath.Glob(s.path("spool", "rejected", "*-"+name, "request.yaml"))
+			if len(found) == 0 {
+				return false
+			}
+			data, _ := os.ReadFile(filepath.Join(filepath.Dir(found[0]), "reason.json"))
+			return json.Unmarshal(data, &r) == nil
+		})
+		if r.Errors[0].Code != c.code {
+			t.Errorf("%s: %v, want %s", name, r.Errors, c.code)
+		}
+	}
+	if st, _ := s.status(t, "out"); st.JobID != "test_001" || st.Status != job.Editing {
+		t.Errorf("the live job's status became %+v", st)
+	}
+	mark(t, s, "test_001.cancel")
+	s.finish(t, "out")
+	s.settled(t)
+	if _, err := os.Stat(filepath.Join(s.out("out"), ".uredit")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the work directory is left: %v", err)
+	}
+}
+
+func mark(t *testing.T, s site, name string) {
+	t.Helper()
+	if err := os.WriteFile(s.path("spool", "control", name), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	s := newSite(t)
+	d := s.start(t, 1)
+	d.engines[0].busy = make(chan string)
+	s.drop(t, "a.yaml", s.request("running", "a", "wait"))
+	<-d.engines[0].busy
+	s.drop(t, "b.yaml", s.request("waiting", "b", "wait"))
+	eventually(t, "the second in the queue", func() bool {
+		st, ok := s.status(t, "b")
+		return ok && st.Status == job.Queued
+	})
+	mark(t, s, "unknown.cancel")
+	mark(t, s, "waiting.cancel")
+	mark(t, s, "running.cancel")
+	for _, out := range []string{"a", "b"} {
+		st := s.finish(t, out)
+		if st.Status != job.Failed || st.Error == nil || !strings.HasPrefix(*st.Error, "cancelled by ") {
+			t.Errorf("%s ended as %+v", out, st)
+		}
+	}
+	s.settled(t)
+	eventually(t, "no markers", func() bool {
+		left, _ := os.ReadDir(s.path("spool", "control"))
+		return len(left) == 0
+	})
+	if failed, _ := filepath.Glob(s.path("spool", "failed", "*", "reason.json")); len(failed) != 2 {
+		t.Errorf("%d jobs in failed, want 2", len(failed))
+	}
+}
+
+func TestAnOldMarkerIsNoWish(t *testing.T) {
+	s := newSite(t)
+	control := s.path("spool", "control")
+	os.MkdirAll(control, 0o775)
+	file := filepath.Join(control, "j.cancel")
+	os.WriteFile(file, nil, 0o644)
+	old := time.Now().Add(-time.Hour)
+	os.Chtimes(file, old, old)
+	d := s.start(t, 1)
+	d.engines[0].busy = make(chan string, 1)
+	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
+	if st := s.finish(t, "out"); st.Status != job.Finished {
+		t.Errorf("ended as %+v", st)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the marker is still there")
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for edit, code := range map[string]string{
+		"fault nothing_found": fault.NothingFound,
+		"fault device_fault":  fault.DeviceFault,
+		"panic":               fault.Internal,
+	} {
+		t.Run(edit, func(t *testing.T) {
+			s := newSite(t)
+			s.start(t, 1)
+			s.drop(t, "x.yaml", s.request("j", "out", edit))
+			st := s.finish(t, "out")
+			if st.Status != job.Failed || st.Error == nil || st.Progress < 0.5 || st.OutputVideoPath != nil {
+				t.Errorf("ended as %+v", st)
+			}
+			s.settled(t)
+			data, err := os.ReadFile(filepath.Join(s.out("out"), job.RecordName))
+			if err != nil {
+				t.Fatal(err)
+			}
+			record, err := job.ParseRecord(data)
+			if err != nil || record.Failure == nil || record.Failure.Code != code || record.Outcome != job.OutcomeFailed {
+				t.Errorf("job.json: %v, %+v", err, record.Failure)
+			}
+			// The daemon goes on.
+			s.drop(t, "y.yaml", s.request("j", "out", "blue"))
+			eventually(t, "the next job", func() bool { st, _ := s.status(t, "out"); return st.Status == job.Finished })
+		})
+	}
+}
+
+// Two devices run two jobs at once; a fault in one leaves the other alone.
+func TestTwoDevices(t *testing.T) {
+	s := newSite(t)
+	d := s.start(t, 2)
+	busy := make(chan string)
+	for _, e := range d.engines {
+		e.device, e.busy = "cpu", busy
+	}
+	s.drop(t, "good.yaml", s.request("good", "good", "wait"))
+	<-busy
+	for i, edit := range []string{"panic", "fault device_fault", "blue"} {
+		id := fmt.Sprintf("bad_%d", i)
+		s.drop(t, id+".yaml", s.request(id, id, edit))
+		<-busy // while the other waits
+		s.finish(t, id)
+	}
+	if st, _ := s.status(t, "good"); st.Status != job.Editing {
+		t.Errorf("the neighbour is %+v", st)
+	}
+	mark(t, s, "good.cancel")
+	s.finish(t, "good")
+}
+
+// A fault of a real device ends the daemon; the job is queued again, safe.
+func TestDeviceFaultEndsTheDaemon(t *testing.T) {
+	s := newSite(t)
+	d, err := New(Options{Config: s.config(), Engines: []Engine{&scripted{device: "cuda:0"}}, Log: testLog(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	s.drop(t, "x.yaml", s.request("j", "out", "fault device_fault"))
+	if err := d.Run(t.Context()); !errors.Is(err, ErrDevice) {
+		t.Errorf("Run = %v, want ErrDevice", err)
+	}
+	if st, _ := s.status(t, "out"); st.Status != job.Queued {
+		t.Errorf("the job is %+v", st)
+	}
+	queue, err := d.spool.Queue()
+	if err != nil || len(queue) != 1 || queue[0].Crashes != 1 {
+		t.Errorf("queue %v, %v", queue, err)
+	}
+}
+
+func TestDrainGivesJobsBack(t *testing.T) {
+	s := newSite(t)
+	d := s.start(t, 1)
+	d.engines[0].busy = make(chan string)
+	s.drop(t, "x.yaml", s.request("j", "out", "wait"))
+	<-d.engines[0].busy
+	if err := d.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if st, _ := s.status(t, "out"); st.Status != job.Queued || st.Progress < 0.5 {
+		t.Errorf("after the drain the job is %+v", st)
+	}
+	queue, _ := os.ReadDir(s.path("spool", "spool", "queue"))
+	if len(queue) != 1 || !strings.Contains(queue[0].Name(), ".e0002.a0c0.") {
+		t.Errorf("queue %v", queue)
+	}
+	if work := tree(t, filepath.Join(s.out("out"), ".uredit")); !slices.Equal(work, []string{"owner"}) {
+		t.Errorf("work directory %q", work)
+	}
+}
+
+func TestAGrowingInputWaits(t *testing.T) {
+	s := newSite(t)
+	age := 300 * time.Millisecond
+	input := s.path("data", "in.mp4")
+	if err := os.Chtimes(input, time.Now(), time.Now().Add(time.Hour)); err != nil { // the server's clock is ahead
+		t.Fatal(err)
+	}
+	s.start(t, 1, func(d *Daemon) { d.source.age = age })
+	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
+	eventually(t, "queued", func() bool { st, ok := s.status(t, "out"); return ok && st.Status == job.Queued })
+	grown := time.Now()
+	f, err := os.OpenFile(input, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.WriteString("more")
+	f.Close()
+	os.Chtimes(input, time.Now(), time.Now().Add(time.Hour))
+	if st := s.finish(t, "out"); st.Status != job.Finished {
+		t.Errorf("ended as %+v", st)
+	}
+	if waited := time.Since(grown); waited < age {
+		t.Errorf("the job was over %v after the input grew, before it was stable for %v", waited, age)
+	}
+}
+
+func TestPause(t *testing.T) {
+	s := newSite(t)
+	pause := s.path("spool", "control", "PAUSE")
+	os.MkdirAll(filepath.Dir(pause), 0o775)
+	os.WriteFile(pause, nil, 0o644)
+	d := s.start(t, 1)
+	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
+	eventually(t, "a look", func() bool { d.source.mu.Lock(); defer d.source.mu.Unlock(); return d.source.paused })
+	if entries, _ := os.ReadDir(s.path("spool", "inbox")); len(entries) != 1 {
+		t.Errorf("claimed while paused: %v", entries)
+	}
+	os.Remove(pause)
+	if st := s.finish(t, "out"); st.Status != job.Finished {
+		t.Errorf("ended as %+v", st)
+	}
+}

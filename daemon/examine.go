@@ -1,0 +1,284 @@
+package daemon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"runtime/debug"
+	"slices"
+	"syscall"
+	"time"
+
+	"uredit/daemon/document"
+	"uredit/daemon/job"
+	"uredit/daemon/report"
+	"uredit/daemon/roots"
+	"uredit/daemon/spool"
+)
+
+// examine decides about one claim: it is queued, or rejected. An error means
+// that neither was possible now (a full disk, a share that is gone) and the
+// claim is to be examined again.
+func (d *Daemon) examine(c *spool.Claim) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			d.log.Error("examine a request", "job", c.Job, "panic", v, "stack", string(debug.Stack()))
+			err = d.reject(c, nil, &job.Error{Code: job.CodeInternal, Message: fmt.Sprintf("the daemon broke on this request: %v", v)})
+		}
+	}()
+	data, err := d.spool.Read(c, job.MaxRequestBytes+1)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ELOOP) {
+		return d.reject(c, nil, &job.Error{Code: job.CodeInvalidRequest, File: requestFile(c),
+			Message: "the daemon may not read the file", Hint: "chmod a+r before it is dropped"})
+	}
+	if err != nil {
+		return err
+	}
+	req, _, err := job.Parse(requestFile(c), data)
+	if err != nil {
+		return d.reject(c, data, err)
+	}
+	if err := d.accept(c, &req); err != nil {
+		if passing(err) {
+			return err
+		}
+		return d.reject(c, data, err)
+	}
+	d.at("accepted")
+	q, err := d.spool.Enqueue(c, data, rank(&req))
+	if err != nil {
+		return err
+	}
+	d.log.Info("queued", "job", q.Job, "job_id", req.JobID, "output_dir", req.OutputDir, "from", c.Source)
+	return nil
+}
+
+// accept admits a valid request and says so in its output directory.
+func (d *Daemon) accept(c *spool.Claim, r *job.Request) error {
+	out, err := d.admit(c.Job, r)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := report.WriteQueued(out.Root, out.Path, c.Job, r, c.Epoch); err != nil {
+		return errors.Join(fmt.Errorf("write status.json: %w", err), d.release(c.Job, r, out))
+	}
+	return nil
+}
+
+// requestFile returns the name that a request has in messages.
+func requestFile(c *spool.Claim) string {
+	if c.Source == "" {
+		return "request.yaml"
+	}
+	return path.Base(c.Source)
+}
+
+// rank turns a priority, whose 9 is first, into a place in the queue.
+func rank(r *job.Request) int { return 9 - r.Priority }
+
+// admit checks what a request points to and reserves its job_id and output_dir
+// for the job. What it reserved is released when it returns an error.
+func (d *Daemon) admit(j string, r *job.Request) (*roots.Dir, error) {
+	in, err := d.roots.OpenInput(r.InputVideoPath)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	out, err := d.roots.MakeDir(r.OutputDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.reserve(j, r, out); err != nil {
+		out.Close()
+		return nil, err
+	}
+	for _, name := range []string{r.OutputName(), r.MaskName(), r.LogName(), job.StatusName, job.RecordName, job.EventsName} {
+		same, e := out.SameFile(name, in)
+		if same {
+			e = &job.Error{Code: job.CodeOutputIsInput, Key: "input_video_path",
+				Message: fmt.Sprintf("the job would write %s, which is its input", path.Join(out.Path, name)),
+				Hint:    "name another output_dir or job_id"}
+		}
+		err = errors.Join(err, e)
+	}
+	if err == nil && !r.Overwrite {
+		err = foreign(out, r)
+	}
+	if err != nil {
+		err = errors.Join(err, d.release(j, r, out))
+		out.Close()
+		return nil, err
+	}
+	return out, nil
+}
+
+func (d *Daemon) reserve(j string, r *job.Request, out *roots.Dir) error {
+	if err := d.spool.ReserveID(r.JobID, j); err != nil {
+		return inUse(err, job.CodeJobIDInUse, "job_id", r.JobID)
+	}
+	if err := d.spool.ReserveOutput(out.Root, j); err != nil {
+		err = inUse(err, job.CodeOutputDirInUse, "output_dir", r.OutputDir)
+		return errors.Join(err, d.spool.ReleaseID(r.JobID, j))
+	}
+	return nil
+}
+
+func (d *Daemon) release(j string, r *job.Request, out *roots.Dir) error {
+	return errors.Join(d.spool.ReleaseOutput(out.Root, j), d.spool.ReleaseID(r.JobID, j))
+}
+
+func inUse(err error, code, key, value string) error {
+	if used, ok := errors.AsType[*spool.InUseError](err); ok {
+		return &job.Error{Code: code, Key: key, Err: err,
+			Message: fmt.Sprintf("%s is in use by the job %s", value, used.Job),
+			Hint:    "wait until that job is over, or take another " + key}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return &job.Error{Code: job.CodeUnwritable, Key: key, Err: err,
+			Message: fmt.Sprintf("the daemon may not write in %s", value),
+			Hint:    "chmod g+rwx, and a group that the daemon is in"}
+	}
+	return err
+}
+
+// foreign reports an output file that is there already and that no job of ours
+// wrote.
+func foreign(out *roots.Dir, r *job.Request) error {
+	var ours []string
+	if data, err := out.ReadFile(job.RecordName); err == nil {
+		if record, err := job.ParseRecord(data); err == nil {
+			ours = record.Files
+		}
+	}
+	for _, name := range []string{r.OutputName(), r.MaskName()} {
+		_, err := out.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) || slices.Contains(ours, name) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return &job.Error{Code: job.CodeOutputExists, Key: "output_dir",
+			Message: fmt.Sprintf("%s exists, and no job wrote it", path.Join(out.Path, name)),
+			Hint:    "move it away, or write overwrite: true"}
+	}
+	return nil
+}
+
+// passing reports whether an error is about the machine, not about the
+// request: it will be gone some day, and the request is good.
+func passing(err error) bool {
+	if e, known := errors.AsType[*job.Error](err); known {
+		return e.Retryable
+	}
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && slices.Contains([]syscall.Errno{
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT, syscall.EMFILE, syscall.ENFILE,
+	}, errno)
+}
+
+// A reason is reason.json.
+type reason struct {
+	Job       string     `json:"job"`
+	JobID     string     `json:"job_id,omitempty"`
+	OutputDir string     `json:"output_dir,omitempty"`
+	Source    string     `json:"source,omitempty"` // the name that the request had in the inbox
+	At        time.Time  `json:"at"`
+	Errors    job.Errors `json:"errors"`
+}
+
+func (r reason) files() spool.Reason {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		panic(fmt.Sprintf("encode a reason: %v", err)) // it holds text and numbers only
+	}
+	return spool.Reason{JSON: append(data, '\n'), Text: []byte(r.Errors.Error() + "\n")}
+}
+
+// reject moves a claim aside with its reason. Data may be nil.
+func (d *Daemon) reject(c *spool.Claim, data []byte, why error) error {
+	r := reason{Job: c.Job, Source: c.Source, At: time.Now().UTC().Truncate(time.Millisecond), Errors: faults(why)}
+	r.JobID, r.OutputDir = names(requestFile(c), data)
+	if err := d.tellRejected(c.Job, &r); err != nil {
+		d.log.Warn("tell of a rejection in output_dir", "job", c.Job, "err", err)
+	}
+	dir, err := d.spool.Reject(c, r.files())
+	if err != nil {
+		return err
+	}
+	d.log.Info("rejected", "job", c.Job, "from", c.Source, "to", dir, "why", r.Errors.Error())
+	return nil
+}
+
+// faults returns the faults of a request as a list.
+func faults(err error) job.Errors {
+	if list, ok := errors.AsType[job.Errors](err); ok {
+		return list
+	}
+	if e, ok := errors.AsType[*job.Error](err); ok {
+		return job.Errors{e}
+	}
+	return job.Errors{{Code: job.CodeInternal, Message: err.Error(), Err: err}}
+}
+
+// names returns the job_id and the output_dir of a request that may be bad in
+// all else, "" where it does not say.
+func names(file string, data []byte) (jobID, outputDir string) {
+	m, fault := document.Parse(file, data, job.MaxRequestBytes)
+	if fault != nil {
+		return "", ""
+	}
+	m.String("job_id", &jobID)
+	m.String("output_dir", &outputDir)
+	if job.CheckID(jobID) != nil {
+		jobID = ""
+	}
+	return jobID, outputDir
+}
+
+// tellRejected writes status.json failed where whoever waits will look, if that
+// takes nothing from another job: the directory lies in the roots, is not
+// reserved, and holds no status but the one that announced this request.
+func (d *Daemon) tellRejected(j string, r *reason) error {
+	if r.JobID == "" || r.OutputDir == "" {
+		return nil
+	}
+	out, err := d.roots.OpenDir(r.OutputDir)
+	if _, refused := errors.AsType[*job.Error](err); refused {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	err = d.spool.ReserveOutput(out.Root, j)
+	if _, used := errors.AsType[*spool.InUseError](err); used {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = writeRejected(out, r)
+	return errors.Join(err, d.spool.ReleaseOutput(out.Root, j))
+}
+
+func writeRejected(out *roots.Dir, r *reason) error {
+	data, err := out.ReadFile(job.StatusName)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	default:
+		there, err := job.ParseStatus(data)
+		if err != nil || there.JobID != r.JobID || there.Status != job.Queued {
+			return nil
+		}
+	}
+	text := r.Errors.Error()
+	message := "the request was rejected"
+	s := job.Status{JobID: r.JobID, Status: job.Failed, Message: &message, Error: &text}
+	return replaceStatus(out, r.Job, s.JSON())
+}

@@ -1,0 +1,113 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+
+	"uredit/daemon/config"
+	"uredit/daemon/job"
+	"uredit/daemon/spool"
+)
+
+// A cancelledError is the cause that ends a job by a user's wish.
+type cancelledError struct{ by string }
+
+func (e *cancelledError) Error() string { return "cancelled by " + e.by }
+
+// obey does what the markers in control ask for, and reports whether the spool
+// is paused.
+func (d *Daemon) obey() (paused bool) {
+	markers, err := d.spool.Markers()
+	if d.note.trouble("control", err) {
+		return false
+	}
+	for _, m := range markers {
+		switch {
+		case m.Verb == "cancel":
+			d.note.trouble("control/"+m.Name, d.cancel(m))
+		case d.admin(m.UID):
+			paused = true
+		default:
+			d.note.trouble("control/"+m.Name, fmt.Errorf("%s may not pause the spool: it is no admin", userName(m.UID)))
+		}
+	}
+	return paused
+}
+
+// cancel ends the job that a marker names, running or waiting. A marker of
+// somebody who may not, one that is older than the job, and one for no live
+// job are removed.
+func (d *Daemon) cancel(m spool.Marker) error {
+	j, owner, err := d.spool.Resolve(m.Subject)
+	if err != nil {
+		return err
+	}
+	if why := d.refuse(m, j, owner); why != "" {
+		d.log.Warn("marker removed", "marker", m.Name, "by", userName(m.UID), "why", why)
+		return d.spool.Unmark(m)
+	}
+	cause := &cancelledError{by: userName(m.UID)}
+	if d.dispatcher.Cancel(func(w *work) bool { return w.claim.Job == j }, cause) == 0 {
+		if err := d.cancelQueued(j, cause); err != nil {
+			return err
+		}
+	}
+	d.log.Info("cancelled", "job", j, "by", cause.by)
+	return d.spool.Unmark(m)
+}
+
+func (d *Daemon) refuse(m spool.Marker, j string, owner int) string {
+	if j == "" {
+		return "no live job has this name"
+	}
+	if claimed, err := spool.ClaimTime(j); err == nil && m.ModTime.Before(claimed) {
+		return "it is older than the job"
+	}
+	if m.UID != owner && !d.admin(m.UID) {
+		return "it is neither the job's owner nor an admin"
+	}
+	return ""
+}
+
+// cancelQueued fails a job that waits. ErrLost says that it is elsewhere by
+// now: the marker stays for the next look.
+func (d *Daemon) cancelQueued(j string, cause *cancelledError) error {
+	queue, err := d.spool.Queue()
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(queue, func(q spool.QueueName) bool { return q.Job == j })
+	if i < 0 {
+		return fmt.Errorf("cancel %s: it is neither queued nor running here: %w", j, spool.ErrLost)
+	}
+	w, err := d.source.read(j)
+	if err != nil {
+		return err
+	}
+	if w.claim, err = d.spool.Take(queue[i]); err != nil {
+		return err
+	}
+	return d.fail(w, &job.Error{Code: job.CodeCancelled, Message: cause.Error(), Err: cause})
+}
+
+// admin reports whether a user may speak for every job.
+func (d *Daemon) admin(uid int) bool {
+	if uid == 0 || uid == os.Geteuid() || d.cfg.Markers == config.MarkersAnyone {
+		return true
+	}
+	return uid > 0 && slices.Contains(d.cfg.Admins, userName(uid))
+}
+
+// userName returns a user's name, or the number where the host knows none.
+func userName(uid int) string {
+	id := strconv.Itoa(uid)
+	u, err := user.LookupId(id)
+	if err != nil || errors.Is(err, user.UnknownUserIdError(uid)) {
+		return "uid " + id
+	}
+	return u.Username
+}

@@ -1,0 +1,273 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"syscall"
+
+	"uredit/daemon/dispatch"
+	"uredit/daemon/job"
+	"uredit/daemon/report"
+	"uredit/daemon/spool"
+	"uredit/pipeline"
+	"uredit/pipeline/fault"
+)
+
+// An Engine edits videos on one device. Its models stay loaded between jobs.
+type Engine interface {
+	// Device names the device: "cpu", "cuda:0".
+	Device() string
+	// Edit runs one edit, and returns when nothing of it is left running. The
+	// error is an *fault.Error, or wraps one.
+	Edit(ctx context.Context, spec pipeline.Spec, progress func(pipeline.Progress)) (pipeline.Result, error)
+	// Models returns the models that an edit of spec uses: their files and the
+	// sha256 of each.
+	Models(spec pipeline.Spec) map[string]string
+}
+
+// ErrDevice says that a device can no longer be used by this process. The job
+// that met it is safe; the process is to be started anew.
+var ErrDevice = errors.New("the device failed")
+
+// Spec turns a request into what the pipeline takes, without the open files
+// (Input, Work). An error is a *job.Error.
+func Spec(r *job.Request, m Models) (pipeline.Spec, error) {
+	editor, err := m.editor(r)
+	if err != nil {
+		return pipeline.Spec{}, err
+	}
+	segmenter, err := m.segmenter(r)
+	if err != nil {
+		return pipeline.Spec{}, err
+	}
+	smoothing := pipeline.SmoothOff
+	if r.ApplySmoothing {
+		smoothing = r.Smoothing // the request's words are the pipeline's
+	}
+	return pipeline.Spec{
+		InputName:      r.InputVideoPath,
+		SegmenterModel: segmenter, EditorModel: editor,
+		MaskPrompt: r.MaskPrompt, EditPrompt: r.EditPrompt, NegativePrompt: r.NegativePrompt,
+		SingleFrame: r.Mode == job.SingleFrame, FrameIndex: r.FrameIndex, MaxFrames: r.MaxFrames,
+		Steps: r.NumInferenceSteps, GuidanceScale: r.GuidanceScale, ImageGuidanceScale: r.ImageGuidanceScale,
+		Scheduler: r.Scheduler, Seed: r.Seed,
+		ErodeKernel: r.ErodeKernel, Feather: r.Feather, CropPadding: r.CropPadding, EditSize: r.EditSize,
+		Smoothing: smoothing, SmoothingWindow: r.SmoothingWindow, SmoothingAlpha: r.SmoothingAlpha,
+		Codec: r.VideoCodec, CRF: r.VideoCRF, Preset: r.VideoPreset, ToneMap: r.HDR == "tonemap",
+	}, nil
+}
+
+// runner runs claimed jobs on one engine. It implements dispatch.Runner.
+type runner struct {
+	daemon *Daemon
+	engine Engine
+}
+
+// Device implements dispatch.Runner.
+func (r *runner) Device() string { return r.engine.Device() }
+
+// Run implements dispatch.Runner: one attempt of one job, and its record.
+func (r *runner) Run(ctx context.Context, w *work) error {
+	d := r.daemon
+	done, err := d.published(w)
+	if err != nil {
+		return r.refuse(w, err)
+	}
+	if done {
+		return d.recordDone(w)
+	}
+	a, err := d.begin(w, r.Device())
+	if err != nil {
+		return r.refuse(w, err)
+	}
+	d.at("begun")
+	end := r.judge(ctx, w, r.edit(ctx, a, w))
+	if err := errors.Join(a.tell(end), a.close()); err != nil {
+		d.log.Warn("tell of an attempt's end in output_dir", "job", w.claim.Job, "err", err)
+	}
+	d.at("told")
+	return r.record(w, end)
+}
+
+// refuse ends an attempt that could not begin.
+func (r *runner) refuse(w *work, err error) error {
+	d := r.daemon
+	if passing(err) { // a share that is away, a full disk: not the job's doing
+		d.note.trouble(w.claim.Job, err)
+		d.source.postpone(w.claim.Job)
+		return d.requeue(w, spool.Unmarked)
+	}
+	why := faults(err)[0]
+	why.Stage = job.Queued
+	return d.recordFailed(w, why)
+}
+
+// edit runs the engine in the attempt and publishes what it made. A panic of
+// the engine is an error of this job.
+func (r *runner) edit(ctx context.Context, a *attempt, w *work) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			p := &dispatch.PanicError{Value: v, Stack: debug.Stack()}
+			a.rep.Logger().Error("the engine broke", "panic", v, "stack", string(p.Stack))
+			err = p
+		}
+	}()
+	spec, err := Spec(&w.request, r.daemon.models)
+	if err != nil {
+		return err
+	}
+	if spec.Input, err = r.daemon.roots.OpenInput(w.request.InputVideoPath); err != nil {
+		return err
+	}
+	defer spec.Input.Close()
+	spec.Work = a.work
+	a.rep.Models(r.engine.Models(spec))
+	p := &progress{attempt: a, request: &w.request}
+	result, err := r.engine.Edit(ctx, spec, p.report)
+	if err != nil {
+		return err
+	}
+	r.daemon.at("edited")
+	return p.publish(result)
+}
+
+// progress passes on what the pipeline reports, and publishes the mask preview
+// as soon as it is complete.
+type progress struct {
+	attempt *attempt
+	request *job.Request
+
+	mu    sync.Mutex
+	masks bool // the preview has its public name
+	err   error
+}
+
+func (p *progress) report(q pipeline.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rep := p.attempt.rep
+	if q.Input != nil {
+		rep.Input(encode(q.Input))
+	}
+	rep.Stage(job.State(q.Stage), q.Frame, q.Total, q.Message)
+	if q.MaskFile != "" {
+		p.err = errors.Join(p.err, p.publishMask(q.MaskFile))
+	}
+}
+
+func (p *progress) publishMask(file string) error {
+	if p.masks {
+		return nil
+	}
+	name := p.request.MaskName()
+	if err := p.attempt.publish(file, name); err != nil {
+		return fmt.Errorf("publish %s: %w", name, err)
+	}
+	p.masks = true
+	p.attempt.rep.MaskReady(name)
+	return nil
+}
+
+// publish gives the result its public names and says that the job is finished.
+func (p *progress) publish(r pipeline.Result) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return p.err
+	}
+	if r.MaskFile != "" {
+		if err := p.publishMask(r.MaskFile); err != nil {
+			return err
+		}
+	}
+	name := p.request.OutputName()
+	if err := p.attempt.publish(r.OutputFile, name); err != nil {
+		return fmt.Errorf("publish %s: %w", name, err)
+	}
+	rep := p.attempt.rep
+	for _, text := range r.Warnings {
+		rep.Warn("pipeline", text)
+	}
+	return rep.Finish(report.Result{Output: name, Probe: encode(r.Output), Frames: r.Frames})
+}
+
+// encode returns v as JSON; the pipeline's records always encode.
+func encode(v any) json.RawMessage {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("encode %T: %v", v, err))
+	}
+	return data
+}
+
+// judge decides what an attempt's error means for its job.
+func (r *runner) judge(ctx context.Context, w *work, failure error) ending {
+	cause := context.Cause(ctx)
+	cancelled, byUser := errors.AsType[*cancelledError](cause)
+	known := fault.Of(failure)
+	switch {
+	case failure == nil:
+		return ending{}
+	case byUser:
+		return ending{why: &job.Error{Code: job.CodeCancelled, Message: cancelled.Error(), Err: failure}}
+	case errors.Is(cause, dispatch.ErrDrained):
+		return ending{again: "the daemon stopped; the job goes on when it is back"}
+	case known.Code == fault.DeviceFault && r.Device() != "cpu":
+		mark := spool.Suspect
+		if r.daemon.dispatcher.Running() == 1 {
+			mark = spool.Crashed
+		}
+		if mark == spool.Suspect || w.claim.Crashes+1 < spool.MaxCrashes {
+			return ending{again: "the device failed; the job is tried again", mark: mark, err: fmt.Errorf("%w: %w", ErrDevice, failure)}
+		}
+		return ending{why: explain(failure), err: fmt.Errorf("%w: %w", ErrDevice, failure)}
+	}
+	return ending{why: explain(failure)}
+}
+
+// explain turns an error into what users read.
+func explain(failure error) *job.Error {
+	if e, ok := errors.AsType[*job.Error](failure); ok {
+		return e
+	}
+	if p, ok := errors.AsType[*dispatch.PanicError](failure); ok {
+		return &job.Error{Code: job.CodeInternal, Message: p.Error(), Err: p, Hint: "the log of the job has the stack; please report it"}
+	}
+	known := fault.Of(failure)
+	e := &job.Error{Code: known.Code, Stage: job.State(known.Stage), Message: failure.Error(), Hint: known.Hint, Retryable: known.Retryable, Err: failure}
+	if known.Code != fault.Internal {
+		return e
+	}
+	switch {
+	case errors.Is(failure, syscall.ENOSPC), errors.Is(failure, syscall.EDQUOT):
+		e.Code, e.Hint, e.Retryable = fault.DiskFull, "free some space in output_dir, then submit the job again", true
+	case errors.Is(failure, syscall.EACCES), errors.Is(failure, syscall.EROFS), errors.Is(failure, syscall.ENOENT):
+		e.Code, e.Hint = fault.OutputUnwritable, "is output_dir still there, and may the daemon write in it?"
+	}
+	return e
+}
+
+// record is what the spool learns of an attempt's end. An error ends the
+// process.
+func (r *runner) record(w *work, end ending) error {
+	var err error
+	switch {
+	case end.again != "":
+		err = r.daemon.requeue(w, end.mark)
+	case end.why != nil:
+		err = r.daemon.recordFailed(w, end.why)
+	default:
+		err = r.daemon.recordDone(w)
+	}
+	return errors.Join(err, end.err)
+}
+
+// Broken implements dispatch.Runner: a panic outside of the engine.
+func (r *runner) Broken(w *work, p *dispatch.PanicError) error {
+	r.daemon.log.Error("run a job", "job", w.claim.Job, "panic", p.Value, "stack", string(p.Stack))
+	return r.daemon.recordFailed(w, explain(p))
+}

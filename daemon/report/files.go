@@ -19,10 +19,12 @@ import (
 // the umask may take from it.
 const fileMode = 0o664
 
-// The most that an attempt takes over of its predecessors' growing files.
+// How large the files may be. An attempt takes over half of what the log may
+// hold at most.
 const (
-	maxLogBytes    = 16 << 20
-	maxEventBytes  = 16 << 20
+	maxLogBytes    = 32 << 20
+	keptLogBytes   = maxLogBytes / 2
+	keptEventBytes = 16 << 20
 	maxRecordBytes = 4 << 20
 )
 

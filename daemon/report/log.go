@@ -39,7 +39,7 @@ func (l *logFile) write(p []byte) error {
 	if l.full {
 		return nil
 	}
-	if l.size+int64(len(p)) > 2*maxLogBytes-reservedBytes+l.extra {
+	if l.size+int64(len(p)) > maxLogBytes-reservedBytes+l.extra {
 		l.full = true
 		p = line(time.Now(), slog.LevelWarn, l.attempt, "the log is full; what follows is not kept", "")
 	}

@@ -65,7 +65,7 @@ func extend(dir *os.Root, token string, attempt int, name string, mine bool, mor
 	var before []byte
 	if mine {
 		var err error
-		if before, err = readTail(dir, name, maxEventBytes); err != nil {
+		if before, err = readTail(dir, name, keptEventBytes); err != nil {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
 	}

@@ -68,8 +68,8 @@ type Reporter struct {
 
 // Start begins an attempt: it takes over what earlier attempts of the job left
 // in the files and writes them once. The caller ends it with Close.
-func Start(o Options) (r *Reporter, err error) {
-	r = &Reporter{
+func Start(o Options) (*Reporter, error) {
+	r := &Reporter{
 		dir: o.Dir, dirPath: o.DirPath, attempt: o.Attempt, attemptName: o.AttemptName,
 		daemonLog: o.Log, stop: make(chan struct{}),
 	}
@@ -83,21 +83,24 @@ func Start(o Options) (r *Reporter, err error) {
 	// Listed before they exist: a crash between a publication and its record
 	// must not make them a stranger's files.
 	r.record.Files = union(r.record.Files, o.Request.OutputName(), o.Request.MaskName())
-	mine := before != nil && before.Token == o.Token
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("report in %s: %w", o.DirPath, err), r.closeFiles())
-		}
-	}()
-	logName := o.Request.LogName()
-	log, size, err := r.takeOver(logName, mine, maxLogBytes)
+	if err := r.open(&o, before != nil && before.Token == o.Token); err != nil {
+		return nil, errors.Join(fmt.Errorf("report in %s: %w", o.DirPath, err), r.closeFiles())
+	}
+	r.running.Go(r.tick)
+	return r, nil
+}
+
+// open starts the growing files, those that are there going on when they are
+// this job's, and writes all files for the first time.
+func (r *Reporter) open(o *Options, mine bool) error {
+	log, size, err := r.takeOver(o.Request.LogName(), mine, keptLogBytes)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.logFile = &logFile{file: log, size: size, attempt: o.Number}
 	r.log = slog.New(newHandler(r.logFile))
-	if r.eventsFile, _, err = r.takeOver(job.EventsName, mine, maxEventBytes); err != nil {
-		return nil, err
+	if r.eventsFile, _, err = r.takeOver(job.EventsName, mine, keptEventBytes); err != nil {
+		return err
 	}
 	message := "starting"
 	if o.Device != "" {
@@ -106,11 +109,7 @@ func Start(o Options) (r *Reporter, err error) {
 	r.record.Message = &message
 	r.event("start")
 	r.log.Info(message, "job_id", o.Request.JobID, "job", o.Token, "host", o.Host)
-	if err = r.write(true); err != nil {
-		return nil, err
-	}
-	r.running.Go(r.tick)
-	return r, nil
+	return r.write(true)
 }
 
 // Close ends the reporting and returns when nothing writes any more. It says no

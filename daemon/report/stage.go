@@ -173,30 +173,30 @@ func (r *Reporter) Requeue(reason string) error {
 	})
 }
 
-// last says the last word of an attempt. A second one changes nothing, unless
-// the first was not written.
+// last says the last word of an attempt. A second one changes nothing; it writes
+// the first again where that did not succeed.
 func (r *Reporter) last(what string, change func(*job.Record)) error {
 	r.mu.Lock()
-	if r.over && !r.dirty {
-		r.mu.Unlock()
-		return nil
+	said, done := r.over, !r.dirty
+	if !said {
+		change(&r.record)
+		r.keepFiles()
+		r.touch()
+		r.over = true
+		r.event("state")
 	}
-	if r.record.Status.Status.Terminal() { // said, and not written
-		r.mu.Unlock()
-		return r.write(true)
-	}
-	change(&r.record)
-	r.keepFiles()
-	r.touch()
-	r.over = true
-	r.event("state")
 	text := *r.record.Message
 	if r.record.Error != nil {
 		text += ": " + *r.record.Error
 	}
 	r.mu.Unlock()
-	r.logFile.reserve()
-	r.log.Info(text)
+	if said && done {
+		return nil
+	}
+	if !said {
+		r.logFile.reserve()
+		r.log.Info(text)
+	}
 	if err := r.write(true); err != nil {
 		return fmt.Errorf("%s: write to %s: %w", what, r.dirPath, err)
 	}

@@ -23,6 +23,10 @@ YAML
 daemon=$!
 stop() { kill -TERM "$daemon" 2>/dev/null || true; wait "$daemon" 2>/dev/null || true; }
 trap stop EXIT
+until [ -e "$UREDIT_SPOOL/inbox" ]; do # the daemon makes it once it is ready
+  kill -0 "$daemon" 2>/dev/null || { cat "$dir/daemon.log"; exit 1; }
+  sleep 0.1
+done
 
 for request in "$here"/demo/*.yaml; do
   name=$(basename "$request" .yaml)

@@ -64,6 +64,7 @@ func (r *run) probe(ctx context.Context) error {
 	if r.editor, err = r.engine.editor(r.spec.EditorModel); err != nil {
 		return err
 	}
+	r.warn(r.editor.Warnings()...)
 	return ctx.Err()
 }
 

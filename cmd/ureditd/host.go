@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"uredit/daemon/config"
+	"uredit/models"
+	"uredit/pipeline"
+	"uredit/pipeline/ffmpeg"
+	"uredit/pipeline/frame"
+	"uredit/pipeline/onnx"
+	"uredit/pipeline/opencv"
+)
+
+// host is what the engines of one process share: the programs, the runtime and
+// the bundle.
+type host struct {
+	config   config.Config
+	tool     *ffmpeg.Tool
+	runtime  *onnx.Runtime
+	bundle   *models.Bundle
+	hashes   map[string]string // of the bundle's files
+	warnings []string
+}
+
+// openHost finds everything that a job needs, and verifies the bundle.
+func openHost(ctx context.Context, cfg config.Config) (h *host, err error) {
+	h = &host{config: cfg}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	if h.tool, err = ffmpeg.Find(cfg.FFmpeg, cfg.FFprobe); err != nil {
+		return nil, err
+	}
+	if h.runtime, err = onnx.Open(cfg.ORTLibrary); err != nil {
+		return nil, err
+	}
+	if h.bundle, h.warnings, err = openBundle(cfg); err != nil {
+		return nil, err
+	}
+	if err = h.bundle.Verify(ctx); err != nil {
+		return nil, fmt.Errorf("verify bundle %s: %w", h.bundle.Dir(), err)
+	}
+	if h.hashes, err = h.bundle.Hashes(ctx); err != nil {
+		return nil, err
+	}
+	opencv.SetThreads(threads(cfg, len(cfg.Devices)))
+	return h, nil
+}
+
+// openBundle opens the configured bundle, unpacking the built-in one.
+func openBundle(cfg config.Config) (*models.Bundle, []string, error) {
+	dir := cfg.Bundle
+	if dir == config.Builtin {
+		var err error
+		if dir, err = models.Builtin(filepath.Join(cfg.RuntimeDir, "models")); err != nil {
+			return nil, nil, err
+		}
+	}
+	return models.Open(dir)
+}
+
+// close frees what the host opened.
+func (h *host) close() {
+	if h.runtime != nil {
+		_ = h.runtime.Close() // nothing is left that its error could spoil
+	}
+}
+
+// versions names what made a result, for job.json.
+func (h *host) versions() map[string]string {
+	return map[string]string{
+		"uredit":      version,
+		"go":          runtime.Version(),
+		"ffmpeg":      h.tool.Version(),
+		"onnxruntime": h.runtime.Version(),
+		"opencv":      opencv.Version(),
+	}
+}
+
+// engine is a pipeline on one device. It implements daemon.Engine.
+type engine struct {
+	*pipeline.Engine
+	name string
+	host *host
+}
+
+// device opens a device; share is how many devices share the processor.
+func (h *host) device(name string, share int) (*onnx.Device, error) {
+	d, err := h.runtime.Device(name, onnx.Options{Threads: threads(h.config, share)})
+	if err != nil {
+		return nil, fmt.Errorf("open device %s: %w", name, err)
+	}
+	return d, nil
+}
+
+// engine opens a device and makes the pipeline on it.
+func (h *host) engine(device string, share int) (*engine, error) {
+	d, err := h.device(device, share)
+	if err != nil {
+		return nil, err
+	}
+	return &engine{
+		Engine: &pipeline.Engine{
+			Video:          ffmpeg.Video[pipeline.Decoder, pipeline.Encoder]{Tool: h.tool},
+			NewOps:         func() frame.Ops { return opencv.New() },
+			Load:           d.Load,
+			SegmenterModel: h.bundle.SAM3,
+			EditorModel:    h.bundle.Pix2Pix,
+		},
+		name: device,
+		host: h,
+	}, nil
+}
+
+// engines opens the configured devices.
+func (h *host) engines() ([]*engine, error) {
+	var list []*engine
+	for _, device := range h.config.Devices {
+		e, err := h.engine(device, len(h.config.Devices))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+// Device implements daemon.Engine.
+func (e *engine) Device() string { return e.name }
+
+// Models implements daemon.Engine. A folder that the request named itself has
+// no manifest here; it is known by its path.
+func (e *engine) Models(spec pipeline.Spec) map[string]string {
+	used := map[string]string{}
+	for part, folder := range map[string]string{"sam3": spec.SegmenterModel, "pix2pix": spec.EditorModel} {
+		if folder != "" {
+			used[part] = folder
+			continue
+		}
+		maps.Copy(used, below(e.host.hashes, part+"/"))
+	}
+	return used
+}
+
+func below(hashes map[string]string, prefix string) map[string]string {
+	found := map[string]string{}
+	for name, hash := range hashes {
+		if strings.HasPrefix(name, prefix) {
+			found[name] = hash
+		}
+	}
+	return found
+}
+
+// threads is how many processor threads one of several engines may use.
+func threads(cfg config.Config, share int) int {
+	if cfg.Threads > 0 {
+		return cfg.Threads
+	}
+	return max(1, processors()/max(1, share))
+}
+
+func processors() int { return runtime.GOMAXPROCS(0) }

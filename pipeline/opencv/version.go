@@ -1,0 +1,6 @@
+package opencv
+
+import "gocv.io/x/gocv"
+
+// Version returns the version of the OpenCV library.
+func Version() string { return gocv.OpenCVVersion() }

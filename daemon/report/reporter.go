@@ -62,8 +62,7 @@ type Reporter struct {
 
 	writing    sync.Mutex // held while files are written; taken before mu
 	eventsFile *os.File
-	written    time.Time // of the last write that succeeded
-	failing    bool      // the last write failed, and the log says so
+	failing    bool // the last write failed, and the log says so
 }
 
 // Start begins an attempt: it takes over what earlier attempts of the job left

@@ -114,10 +114,12 @@ func consume[I any](ctx context.Context, l *Lane, t turn, in <-chan I, work func
 // handOver sends a result from within a step's work: the wait is not work, and
 // another step may work meanwhile.
 func handOver[O any](ctx context.Context, l *Lane, t turn, out chan<- O, item O) error {
-	t.give()
-	defer t.take()
 	start := time.Now()
-	defer func() { l.WaitOut += time.Since(start) }()
+	t.give()
+	defer func() {
+		t.take()
+		l.WaitOut += time.Since(start)
+	}()
 	select {
 	case out <- item:
 		return nil

@@ -32,13 +32,13 @@ func writeQueued(dir *os.Root, dirPath, token string, req *job.Request, attempt 
 	}
 	before := readRecord(dir)
 	r := newRecord(req, dirPath, token, attempt, before)
+	mine := before != nil && before.Token == token
 	message := "waiting for a device"
-	if before != nil && before.Token == token {
+	if mine {
 		message = "waiting for another attempt"
 	}
 	r.Message = &message
 	e := event{Time: now(), Type: "queued", Token: token, Attempt: attempt, Status: job.Queued, Percent: r.Progress, Message: &message}
-	mine := before != nil && before.Token == token
 	entry := line(time.Now(), slog.LevelInfo, attempt, message, "")
 	if err := extend(dir, token, attempt, job.EventsName, mine, e.line()); err != nil {
 		return err

@@ -3,13 +3,11 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -345,164 +343,6 @@ func TestAttempts(t *testing.T) {
 		if strings.HasSuffix(e.Name(), ".tmp") {
 			t.Errorf("%s is left", e.Name())
 		}
-	}
-}
-
-// TestUnwritable: a write that fails while the job runs is logged once, made
-// good later, and returned by the last word.
-func TestUnwritable(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPlace(t, t.TempDir())
-		r := p.mustStart(token, 1)
-		r.Stage(job.Editing, 0, 10, "")
-		attempt := p.path + "/.uredit/" + token + ".e0001"
-		must(t, os.Rename(attempt, attempt+".away"))
-		r.Stage(job.Saving, 0, 0, "")
-		time.Sleep(5 * time.Second)
-		synctest.Wait()
-		if s := p.status(); s.Status != job.Editing {
-			t.Errorf("status.json says %s", s.Status)
-		}
-		must(t, os.Rename(attempt+".away", attempt))
-		time.Sleep(time.Second)
-		synctest.Wait()
-		if s := p.status(); s.Status != job.Saving {
-			t.Errorf("status.json says %s", s.Status)
-		}
-		log := string(p.read("test_001_log.txt"))
-		if strings.Count(log, "will be tried again") != 1 || strings.Count(log, "reported again") != 1 {
-			t.Errorf("the log says\n%s", log)
-		}
-		must(t, os.Rename(attempt, attempt+".away"))
-		err := r.Finish(report.Result{Output: "x"})
-		if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), p.path) {
-			t.Errorf("got %v", err)
-		}
-		must(t, os.Rename(attempt+".away", attempt))
-		must(t, r.Finish(report.Result{Output: "other"})) // written now, as it was said at first
-		if s := p.status(); s.Status != job.Finished || text(s.OutputVideoPath) != p.path+"/x" {
-			t.Errorf("status.json: %s", s.JSON())
-		}
-		must(t, r.Close())
-	})
-	p := newPlace(t, t.TempDir())
-	must(t, os.Mkdir(p.path+"/"+job.EventsName, 0o777))
-	if _, err := p.start(token, 1); err == nil || !strings.Contains(err.Error(), "start "+job.EventsName) {
-		t.Errorf("got %v", err)
-	}
-	r := request()
-	if err := report.WriteQueued(p.root, p.path, token, &r, 1); err == nil || !strings.Contains(err.Error(), "write "+job.EventsName) {
-		t.Errorf("got %v", err)
-	}
-}
-
-// TestFullDisk: nothing is torn, the error says why, and what could not be
-// written is written when there is room again.
-func TestFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("mount a small disk: %v", err)
-	}
-	t.Cleanup(func() { must(t, syscall.Unmount(dir, 0)) })
-	p := newPlace(t, dir)
-	p.queue(token, 1)
-	r := p.mustStart(token, 1)
-	filler, err := os.Create(dir + "/filler")
-	must(t, err)
-	for chunk := make([]byte, 512); ; {
-		if _, err := filler.Write(chunk); err != nil {
-			break
-		}
-	}
-	must(t, filler.Close())
-	r.Stage(job.Editing, 0, 10, "")
-	if s := p.status(); s.Status != job.Queued {
-		t.Errorf("status.json says %s", s.Status)
-	}
-	p.record()
-	p.events()
-	if err := r.Fail(&job.Error{Code: job.CodeDiskFull, Message: "no space"}); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("got %v", err)
-	}
-	p.status()
-	must(t, os.Remove(dir+"/filler"))
-	must(t, r.Fail(&job.Error{Code: "x", Message: "other"}))
-	if s := p.status(); text(s.Error) != "no space" {
-		t.Errorf("status.json: %s", s.JSON())
-	}
-	if got := p.events(); got[len(got)-1] != "state failed 1" || !slices.Contains(got, "state editing 1") {
-		t.Errorf("events show %q", got)
-	}
-	_ = r.Close() // the log lost lines and says so
-}
-
-func TestLogger(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPlace(t, t.TempDir())
-		r := p.mustStart(token, 3)
-		time.Sleep(1500 * time.Millisecond)
-		log := r.Logger().With("device", "cpu").WithGroup("ffmpeg")
-		log.Error("died\r\nwith two lines\n", "code", 1, "line", "a b")
-		r.Logger().Debug("plain")
-		must(t, r.Close())
-		_, got, _ := strings.Cut(string(p.read("test_001_log.txt")), "\n")
-		const want = `2000-01-01T00:00:01.500Z ERROR [3] died device=cpu ffmpeg.code=1 ffmpeg.line="a b"
-2000-01-01T00:00:01.500Z ERROR [3] with two lines
-2000-01-01T00:00:01.500Z DEBUG [3] plain
-`
-		if got != want {
-			t.Errorf("got\n%s\nwant\n%s", got, want)
-		}
-	})
-}
-
-// TestLogIsBounded: a job that writes without end fills no disk, and its last
-// word still gets in.
-func TestLogIsBounded(t *testing.T) {
-	p := newPlace(t, t.TempDir())
-	r := p.mustStart(token, 1)
-	long := strings.Repeat("x", 1<<20)
-	for range 40 {
-		r.Logger().Info(long)
-	}
-	must(t, r.Fail(&job.Error{Code: "x", Message: "the last word"}))
-	must(t, r.Close())
-	log := p.read("test_001_log.txt")
-	if len(log) > 32<<20 || bytes.Count(log, []byte("the log is full")) != 1 || !bytes.Contains(log, []byte("the last word")) {
-		t.Errorf("the log has %d bytes and ends in %q", len(log), log[len(log)-200:])
-	}
-	again := p.mustStart(token, 2)
-	must(t, again.Close())
-	if n := len(p.read("test_001_log.txt")); n > 17<<20 {
-		t.Errorf("the next attempt takes over %d bytes", n)
-	}
-}
-
-// TestPlanted: what a user puts in the place of our files is neither followed
-// nor waited for.
-func TestPlanted(t *testing.T) {
-	p := newPlace(t, t.TempDir())
-	p.queue(token, 1)
-	outside := filepath.Join(t.TempDir(), "secret")
-	must(t, os.WriteFile(outside, []byte("secret\n"), 0o666))
-	for _, name := range []string{job.StatusName, job.EventsName, "test_001_log.txt"} {
-		must(t, os.Remove(p.path+"/"+name))
-	}
-	must(t, os.Symlink(outside, p.path+"/"+job.StatusName))
-	must(t, os.Symlink(outside, p.path+"/test_001_log.txt"))
-	must(t, syscall.Mkfifo(p.path+"/"+job.EventsName, 0o666))
-	r := p.mustStart(token, 1)
-	r.Stage(job.Editing, 0, 10, "")
-	must(t, r.Fail(&job.Error{Code: "x", Message: "m"}))
-	must(t, r.Close())
-	if data, err := os.ReadFile(outside); err != nil || string(data) != "secret\n" {
-		t.Errorf("the file outside holds %q, error %v", data, err)
-	}
-	if log := p.read("test_001_log.txt"); bytes.Contains(log, []byte("secret")) {
-		t.Errorf("the log says\n%s", log)
-	}
-	if got := p.events(); !slices.Equal(got, []string{"start queued 1", "state editing 1", "state failed 1"}) {
-		t.Errorf("events show %q", got)
 	}
 }
 

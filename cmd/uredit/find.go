@@ -136,7 +136,7 @@ func (v view) named(e entry, jobID string) bool {
 	}
 	switch e.place {
 	case rejected:
-		return strings.TrimPrefix(e.name, e.token+"-") == jobID
+		return v.verdict(e).JobID == jobID || strings.TrimPrefix(e.name, e.token+"-") == jobID
 	case inInbox:
 		return strings.TrimSuffix(e.name, filepath.Ext(e.name)) == jobID
 	}
@@ -147,6 +147,9 @@ func (v view) targetOf(e entry) target {
 	t := target{token: e.token, entry: &e}
 	if r, ok := v.request(e); ok {
 		t.jobID, t.outputDir = r.JobID, r.OutputDir
+	} else if e.place == rejected || e.place == failed {
+		d := v.verdict(e)
+		t.jobID, t.outputDir = d.JobID, d.OutputDir
 	}
 	return t
 }

@@ -72,7 +72,7 @@ func play(s *spool.Spool, e spool.Entry, tick <-chan time.Time) error {
 		if err == nil {
 			err = job.Errors{{Code: job.CodeInvalidRequest, File: e.Name, Line: 7, Key: "edit_prompt", Message: "nothing can be rejected", Hint: "write fail"}}
 		}
-		_, err = s.Reject(claim, reasonOf(err))
+		_, err = s.Reject(claim, reasonOf(r, err))
 		return err
 	}
 	if r.EditPrompt == "crash" {
@@ -97,7 +97,7 @@ func play(s *spool.Spool, e spool.Entry, tick <-chan time.Time) error {
 		if err := record(claim.Job, r, job.Failed, fault); err != nil {
 			return err
 		}
-		return s.Fail(claim, reasonOf(fault))
+		return s.Fail(claim, reasonOf(r, fault))
 	}
 	if err := record(claim.Job, r, job.Finished, nil); err != nil {
 		return err
@@ -105,12 +105,15 @@ func play(s *spool.Spool, e spool.Entry, tick <-chan time.Time) error {
 	return s.Done(claim)
 }
 
-func reasonOf(err error) spool.Reason {
-	var v any = err
+func reasonOf(r job.Request, err error) spool.Reason {
+	var all job.Errors
 	if one, ok := errors.AsType[*job.Error](err); ok {
-		v = one
+		all = job.Errors{one}
 	}
-	data, jsonErr := json.Marshal(v)
+	if many, ok := errors.AsType[job.Errors](err); ok {
+		all = many
+	}
+	data, jsonErr := json.Marshal(verdict{JobID: r.JobID, OutputDir: r.OutputDir, Errors: all})
 	if jsonErr != nil {
 		panic(jsonErr)
 	}

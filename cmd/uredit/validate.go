@@ -6,8 +6,8 @@ import (
 	"uredit/daemon/job"
 )
 
-// verdict is validate -o json, for each file.
-type verdict struct {
+// check is validate -o json, for each file.
+type check struct {
 	File     string     `json:"file"`
 	Valid    bool       `json:"valid"`
 	Errors   job.Errors `json:"errors"`
@@ -22,14 +22,14 @@ func (c *client) validate(args []string) error {
 	if len(files) == 0 {
 		return usageError("validate takes request files")
 	}
-	verdicts := make([]verdict, len(files))
+	checks := make([]check, len(files))
 	valid := true
 	for i, name := range files {
 		data, err := c.readInput(name)
 		if err != nil {
 			return err
 		}
-		v := verdict{File: name, Errors: job.Errors{}, Warnings: []string{}}
+		v := check{File: name, Errors: job.Errors{}, Warnings: []string{}}
 		_, warnings, err := job.Parse(name, data)
 		v.Warnings = append(v.Warnings, warnings...)
 		if err != nil && !errors.As(err, &v.Errors) {
@@ -37,9 +37,9 @@ func (c *client) validate(args []string) error {
 		}
 		v.Valid = err == nil
 		valid = valid && v.Valid
-		verdicts[i] = v
+		checks[i] = v
 	}
-	if err := c.verdicts(verdicts); err != nil {
+	if err := c.checks(checks); err != nil {
 		return err
 	}
 	if !valid {
@@ -48,7 +48,7 @@ func (c *client) validate(args []string) error {
 	return nil
 }
 
-func (c *client) verdicts(list []verdict) error {
+func (c *client) checks(list []check) error {
 	if c.format == formatJSON {
 		return c.json(list)
 	}

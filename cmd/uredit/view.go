@@ -221,25 +221,30 @@ func (v view) request(e entry) (job.Request, bool) {
 	return job.Request{}, false
 }
 
+// A verdict is what reason.json says of a rejected request or a failed job.
+type verdict struct {
+	JobID     string     `json:"job_id"`
+	OutputDir string     `json:"output_dir"`
+	Errors    job.Errors `json:"errors"`
+}
+
+// verdict reads what lies beside an ended request; zero when nothing does.
+func (v view) verdict(e entry) verdict {
+	var d verdict
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(e.file), "reason.json"))
+	if err != nil || json.Unmarshal(data, &d) != nil {
+		return verdict{}
+	}
+	return d
+}
+
 // reason returns why e was rejected or failed, in words.
 func (v view) reason(e entry) string {
-	dir := filepath.Dir(e.file)
-	if data, err := os.ReadFile(filepath.Join(dir, "reason.txt")); err == nil && len(data) > 0 {
-		return strings.TrimSpace(string(data))
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(e.file), "reason.txt"))
+	if text := strings.TrimSpace(string(data)); err == nil && text != "" {
+		return text
 	}
-	data, err := os.ReadFile(filepath.Join(dir, "reason.json"))
-	if err != nil {
-		return ""
-	}
-	var one job.Error
-	var many job.Errors
-	if json.Unmarshal(data, &many) == nil && len(many) > 0 {
-		return many.Error()
-	}
-	if json.Unmarshal(data, &one) == nil && one.Message != "" {
-		return one.Error()
-	}
-	return strings.TrimSpace(string(data))
+	return v.verdict(e).Errors.Error()
 }
 
 // readRequest reads a request file, one byte more than it may have at most.

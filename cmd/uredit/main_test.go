@@ -22,6 +22,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			root := filepath.Join(env.WorkDir, "spool")
 			env.Setenv("UREDIT_SPOOL", root)
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each command line takes a second more
 			s, err := spool.Open(root, spool.Options{HostDir: t.TempDir(), Host: "setup"})
 			if err != nil {
 				return err

@@ -16,6 +16,14 @@ func (c rgb) chroma() (cb, cr float64) {
 	return (c[2] - y) / (2 * (1 - lumaBlue)), (c[0] - y) / (2 * (1 - lumaRed))
 }
 
+// toLumaChroma takes sRGB to luma, Cb and Cr. Mixtures stay mixtures: it is
+// linear in the encoded values, as the filters of cameras and resizers are.
+var toLumaChroma = [][]float64{
+	{lumaRed, lumaGreen, lumaBlue},
+	{-lumaRed / (2 * (1 - lumaBlue)), -lumaGreen / (2 * (1 - lumaBlue)), 0.5},
+	{0.5, -lumaGreen / (2 * (1 - lumaRed)), -lumaBlue / (2 * (1 - lumaRed))},
+}
+
 // The tone curve of a repaint has the slope of contrast* around mid grey, and
 // less where the target is so dark or so light that shades would be lost: at
 // least the share rest of the target's distance to black or white remains.

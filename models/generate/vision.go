@@ -12,13 +12,15 @@ const (
 )
 
 // features returns the number of channels of the segmenter: one for each
-// colour of the palette, then Oklab's L, a, b.
-func features(palette []colour) int64 { return int64(len(palette)) + 3 }
+// colour of the palette, then luma, Cb and Cr of the picture, then 1 on edges.
+func features(palette []colour) int64 { return int64(len(palette)) + 4 }
 
 const (
-	// edgeContrast is the range of lightness or chromaticity in a 3 by 3
-	// neighbourhood at half size above which two surfaces meet.
-	edgeContrast = 0.2
+	// edgeContrast is the range of lightness in a 3 by 3 neighbourhood
+	// above which two surfaces meet.
+	edgeContrast = 0.14
+	// chromaticityContrast is how much more a range of chromaticity counts.
+	chromaticityContrast = 2.5
 	// spread is how far, in samples at half size, a surface's lightness is
 	// looked for.
 	spread = 32
@@ -38,31 +40,50 @@ func visionEncoder(palette []colour) ops {
 	light := g.channels(lab, 0, 1)
 	chromaticity := g.div(g.channels(lab, 1, 3), g.add(light, g.Float(darkness)))
 
-	names := g.lookUp(nameTable(palette), g.surfaceLightness(light, chromaticity), chromaticity)
+	edge := g.edges(light, chromaticity)
+	names := g.lookUp(nameTable(palette), g.surfaceLightness(light, edge), chromaticity)
 	var index []float32
 	for i := range palette {
 		index = append(index, float32(i))
 	}
 	oneHot := g.float(g.Op("Equal", names, g.Floats([]int64{1, int64(len(palette)), 1, 1}, index...)))
-	full := g.concat(1, oneHot, lab)
+	full := g.concat(1, oneHot, g.mix(encoded, toLumaChroma), edge)
 	g.outputMap("det_fpn_0", full, lowRes, palette)
 	g.outputMap("det_fpn_1", g.shrink(full, 2), lowRes/2, palette)
 	g.outputMap("det_fpn_2", g.shrink(full, 4), grid, palette)
 	return g
 }
 
+// edges returns 1 where two surfaces meet, else 0.
+func (g ops) edges(light, chromaticity string) string {
+	both := g.concat(1, light, g.mul(chromaticity, g.Float(chromaticityContrast)))
+	contrast := g.add(g.dilate(both, 1), g.dilate(g.Op("Neg", both), 1))
+	return g.above(g.reduce("ReduceMax", contrast, 1), edgeContrast)
+}
+
 // surfaceLightness returns the greatest lightness that can be reached from
-// each sample without crossing an edge.
-func (g ops) surfaceLightness(light, chromaticity string) string {
+// each sample without crossing an edge. A sample on an edge belongs to the side
+// whose lightness is closer to its own.
+func (g ops) surfaceLightness(light, edge string) string {
 	half := g.shrink(light, 2)
-	smooth := g.concat(1, half, g.shrink(chromaticity, 2))
-	contrast := g.add(g.dilate(smooth, 1), g.dilate(g.Op("Neg", smooth), 1))
-	inside := g.not(g.above(g.reduce("ReduceMax", contrast, 1), edgeContrast))
+	inside := g.not(g.window("MaxPool", edge, 2, 0, 2))
 	brightest := g.mul(half, inside)
 	for range spread {
 		brightest = g.mul(g.dilate(brightest, 1), inside)
 	}
-	return g.max(g.enlarge(g.max(brightest, half), 2), light)
+
+	// Near an edge: the lighter and the darker side's own and greatest lightness.
+	const reach = 2
+	least := func(x string) string { // over samples that are not on an edge; 1 if there are none
+		return g.not(g.dilate(g.mul(g.not(x), inside), reach))
+	}
+	lighter, darker := g.dilate(g.mul(half, inside), reach), least(half)
+	isLighter := g.above(g.sub(g.add(half, half), g.add(lighter, darker)), 0)
+	onEdge := g.add(g.mul(isLighter, g.dilate(brightest, reach)), g.mul(g.not(isLighter), least(brightest)))
+	alone := g.not(g.dilate(inside, reach)) // no side within reach
+	onEdge = g.add(g.mul(alone, half), g.mul(g.not(alone), onEdge))
+	surface := g.add(g.mul(inside, brightest), g.mul(g.not(inside), onEdge))
+	return g.enlarge(surface, 2)
 }
 
 // lookUp returns the table's entry for each sample, as float32.

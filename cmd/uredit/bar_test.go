@@ -56,6 +56,14 @@ func TestRenderFits(t *testing.T) {
 	}
 }
 
+func TestCells(t *testing.T) {
+	for s, want := range map[string]int{"": 0, "abc": 3, "红球": 4, "e\u0301": 1} {
+		if got := cells(s); got != want {
+			t.Errorf("cells(%q) = %d, want %d", s, got, want)
+		}
+	}
+}
+
 func TestClock(t *testing.T) {
 	for d, want := range map[time.Duration]string{0: "0:00", 61 * time.Second: "1:01", 59*time.Minute + 59600*time.Millisecond: "1:00:00", 3723 * time.Second: "1:02:03"} {
 		if got := clock(d); got != want {

@@ -130,6 +130,7 @@ func record(token string, r job.Request, state job.State, fault *job.Error) erro
 		Status:    job.Status{JobID: r.JobID, Status: state, Progress: state.Mark(), CurrentFrame: &frame, TotalFrames: &frames, LogsPath: at(r.LogName())},
 		StartedAt: now, UpdatedAt: now, Heartbeat: now, ETASeconds: &eta, Failure: fault,
 		Stages:   []job.StageTime{{Name: state, StartedAt: now, Frames: frame, FPS: 7.5}},
+		Input:    json.RawMessage(`{"codec": "h264", "pix_fmt": "yuv420p", "width": 320, "height": 240, "frames": 60, "duration_ns": 2400000000}`),
 		Warnings: []job.Warning{{Code: "sound", Message: "the sound was transcoded"}},
 	}
 	switch state {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -25,21 +24,21 @@ func (c *client) logs(ctx context.Context, args []string) error {
 	if t.outputDir == "" {
 		return notFound("job %s has no log: its request is not valid", rest[0])
 	}
-	log := &tail{name: filepath.Join(t.outputDir, (&job.Request{JobID: t.jobID}).LogName())}
+	log := &tail{name: filepath.Join(t.outputDir, (&job.Request{JobID: t.jobID}).LogName()), out: &plainText{out: c.out}}
 	defer log.close()
 	if !*follow {
-		if err := log.copy(c.out); missing(err) {
+		if err := log.copy(); missing(err) {
 			return notFound("job %s has no log yet", t.jobID)
 		} else if err != nil {
 			return err
 		}
 		return nil
 	}
-	return followLog(ctx, t, log, c.out)
+	return followLog(ctx, t, log)
 }
 
 // followLog copies the log until the job is over, and once more then.
-func followLog(ctx context.Context, t *tracker, log *tail, out io.Writer) error {
+func followLog(ctx context.Context, t *tracker, log *tail) error {
 	tick := time.NewTicker(pollInterval)
 	defer tick.Stop()
 	for {
@@ -48,7 +47,7 @@ func followLog(ctx context.Context, t *tracker, log *tail, out io.Writer) error 
 			return err
 		}
 		over := t.over(s)
-		if err := log.copy(out); err != nil && !missing(err) {
+		if err := log.copy(); err != nil && !missing(err) {
 			return err
 		}
 		if over {
@@ -66,14 +65,15 @@ func followLog(ctx context.Context, t *tracker, log *tail, out io.Writer) error 
 // place, which begins with a copy of the lines before.
 type tail struct {
 	name   string
+	out    *plainText
 	file   *os.File
 	offset int64
 }
 
 // copy writes what is new since the last call.
-func (t *tail) copy(out io.Writer) error {
+func (t *tail) copy() error {
 	if t.file != nil {
-		if err := t.drain(out); err != nil {
+		if err := t.drain(); err != nil {
 			return err
 		}
 	}
@@ -94,12 +94,12 @@ func (t *tail) copy(out io.Writer) error {
 	if now.Size() < t.offset {
 		t.offset = 0 // another job's log, not a later attempt's
 	}
-	return t.drain(out)
+	return t.drain()
 }
 
-func (t *tail) drain(out io.Writer) error {
+func (t *tail) drain() error {
 	const all = 1 << 62
-	n, err := io.Copy(plainText{out}, io.NewSectionReader(t.file, t.offset, all))
+	n, err := io.Copy(t.out, io.NewSectionReader(t.file, t.offset, all))
 	t.offset += n
 	return err
 }
@@ -111,22 +111,25 @@ func (t *tail) close() {
 	}
 }
 
-// plainText takes terminal control out of what is written through it.
-type plainText struct{ out io.Writer }
+// plainText takes terminal control out of what is written through it. It works
+// on bytes, since a rune may be cut in two between writes.
+type plainText struct {
+	out  io.Writer
+	last byte
+}
 
-func (p plainText) Write(data []byte) (int, error) {
-	clean := make([]byte, 0, len(data))
-	for _, c := range data {
-		// Bytes, not runes: a rune may be cut in two between writes. C1
-		// controls need their lead byte and are no danger in UTF-8.
-		if c < ' ' && c != '\n' && c != '\t' || c == 0x7f {
-			c = '?'
+func (p *plainText) Write(data []byte) (int, error) {
+	clean := make([]byte, len(data))
+	for i, c := range data {
+		switch {
+		case c < ' ' && c != '\n' && c != '\t', c == 0x7f:
+			clean[i] = '?'
+		case p.last == 0xc2 && c >= 0x80 && c < 0xa0: // C1 controls, U+0080 to U+009F
+			clean[i] = 0xbf // makes it an inverted question mark
+		default:
+			clean[i] = c
 		}
-		clean = append(clean, c)
+		p.last = c
 	}
-	n, err := p.out.Write(clean)
-	if err == nil && n < len(clean) {
-		err = errors.New("short write")
-	}
-	return n, err
+	return p.out.Write(clean)
 }

@@ -110,12 +110,23 @@ func recordFields(field func(name, format string, args ...any), r job.Record) {
 	if r.Failure != nil {
 		field("error", "%s: %s", r.Failure.Code, r.Failure.Error())
 	}
-	for _, probe := range []struct {
-		name string
-		data json.RawMessage
-	}{{"input", r.Input}, {"output is", r.Output}} {
-		field(probe.name, "%s", string(probe.data))
+	field("input", "%s", picture(r.Input))
+	field("edited", "%s", picture(r.Output))
+}
+
+// picture sums up what a probe found in a video; -o json has all of it.
+func picture(probe json.RawMessage) string {
+	var p struct {
+		Codec         string
+		PixFmt        string `json:"pix_fmt"`
+		Width, Height int
+		Frames        int
+		Duration      time.Duration `json:"duration_ns"`
 	}
+	if len(probe) == 0 || json.Unmarshal(probe, &p) != nil || p.Width == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%dx%d, %s %s, %d frames, %s", p.Width, p.Height, p.Codec, p.PixFmt, p.Frames, p.Duration.Round(time.Millisecond))
 }
 
 func firstLine(s string) string {

@@ -68,6 +68,9 @@ func drop(v view, r job.Request) (ticket, error) {
 	t.file = v.path(spool.InboxDir, fmt.Sprintf("%s.%s.yaml", clipBytes(r.JobID, 60), t.nonce))
 	data := append(fmt.Appendf(nil, "# submission %s\n", t.nonce), r.YAML()...)
 	if err := replaceFile(t.file, data); err != nil {
+		if errors.Is(err, os.ErrPermission) {
+			err = fmt.Errorf("%w (hint: the group that owns %s may submit)", err, filepath.Dir(t.file))
+		}
 		if wrote {
 			err = errors.Join(err, writeState(r, job.Failed, "", "submit: "+err.Error()))
 		}

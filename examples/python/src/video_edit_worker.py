@@ -92,6 +92,7 @@ class _Job:
         self._values = values
         self._job_id = values["job_id"]
         self._output_dir = output_dir
+        self._log = output_dir / "{}_log.txt".format(self._job_id)
         self._spool = spool
         self._watch = watch
         self._ticket: Optional[Ticket] = None
@@ -104,7 +105,7 @@ class _Job:
         before = status_file.read(self._output_dir)
         if before is not None and before.status not in status_file.FINAL:
             return
-        queued = VideoEditStatus(self._job_id, "queued", message="waiting for a host")
+        queued = VideoEditStatus(self._job_id, "queued", message="waiting for a host", logs_path=self._log)
         status_file.write(self._output_dir, queued)
         self._queued = queued
 
@@ -113,7 +114,7 @@ class _Job:
         if self._place.where == LIVE or self._queued is None or status_file.read(self._output_dir) != self._queued:
             return
         try:
-            status_file.write(self._output_dir, VideoEditStatus(self._job_id, "failed", error=str(error)))
+            status_file.write(self._output_dir, VideoEditStatus(self._job_id, "failed", error=str(error), logs_path=self._log))
         except OSError:
             pass  # the error itself is on its way to the caller
 

@@ -209,8 +209,10 @@ def _complete(request: VideoEditRequest) -> Dict[str, Any]:
         values[key] = os.path.abspath(os.path.expanduser(values[key]))
     values["extra"] = dict(values["extra"] or {})
     for key, variable in _MODELS:
-        if not values["extra"].get(key) and os.environ.get(variable):
-            values["extra"][key] = os.path.abspath(os.path.expanduser(os.environ[variable]))
+        model = values["extra"].get(key) or os.environ.get(variable)
+        if model:
+            # What is no file here may be a name that the hosts know.
+            values["extra"][key] = os.path.abspath(str(model)) if os.path.exists(str(model)) else str(model)
     return values
 
 

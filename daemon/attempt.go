@@ -43,36 +43,15 @@ func attemptPrefix(j string) string { return j + ".e" }
 
 // begin opens a job's output directory and makes the attempt's own. What
 // earlier attempts left is removed first: their process is dead.
-func (d *Daemon) begin(w *work, device string) (a *attempt, err error) {
+func (d *Daemon) begin(w *work, device string) (*attempt, error) {
 	out, err := d.roots.OpenDir(w.request.OutputDir)
 	if err != nil {
 		return nil, err
 	}
-	a = &attempt{out: out, dir: path.Join(spool.WorkDir, fmt.Sprintf("%s%04d", attemptPrefix(w.claim.Job), w.claim.Epoch))}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, a.close())
-		}
-	}()
 	if err := clearAttempts(out, w.claim.Job); err != nil {
-		return nil, err
+		return nil, errors.Join(err, out.Close())
 	}
-	// The directory of a live job is there since the job was admitted. Making
-	// it once only means that an attempt that was put out of it stays out.
-	if err := out.Mkdir(a.dir, 0o755); err != nil {
-		return nil, err
-	}
-	if a.files, err = out.OpenRoot(a.dir); err != nil {
-		return nil, err
-	}
-	if err := a.files.Mkdir(workName, 0o755); err != nil {
-		return nil, err
-	}
-	if a.work, err = a.files.OpenRoot(workName); err != nil {
-		return nil, err
-	}
-	a.rep, err = report.Start(report.Options{
-		Dir: out.Root, DirPath: out.Path, Attempt: a.files, AttemptName: a.dir,
+	a, err := newAttempt(out, w.claim.Epoch, report.Options{
 		Request: w.request, Token: w.claim.Job, Number: w.claim.Epoch - 1,
 		Host: d.spool.Instance().Host, Device: device, Versions: d.versions, Log: d.log,
 	})
@@ -83,6 +62,36 @@ func (d *Daemon) begin(w *work, device string) (a *attempt, err error) {
 		a.rep.Warn("request", text)
 	}
 	return a, nil
+}
+
+// newAttempt makes an attempt's directory in out and starts its reports, for
+// which o says all but where they go. The attempt owns out, also when there is
+// an error.
+func newAttempt(out *roots.Dir, epoch int, o report.Options) (a *attempt, err error) {
+	a = &attempt{out: out, dir: path.Join(spool.WorkDir, fmt.Sprintf("%s%04d", attemptPrefix(o.Token), epoch))}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	// The directory of a live job is there since the job was admitted. Making
+	// it once only means that an attempt that was put out of it stays out.
+	if err := out.Mkdir(a.dir, 0o755); err != nil {
+		return nil, err
+	}
+	// The closing "/." keeps a name that is no directory from being opened.
+	if a.files, err = out.OpenRoot(a.dir + "/."); err != nil {
+		return nil, err
+	}
+	if err := a.files.Mkdir(workName, 0o755); err != nil {
+		return nil, err
+	}
+	if a.work, err = a.files.OpenRoot(workName + "/."); err != nil {
+		return nil, err
+	}
+	o.Dir, o.DirPath, o.Attempt, o.AttemptName = out.Root, out.Path, a.files, a.dir
+	a.rep, err = report.Start(o)
+	return a, err
 }
 
 // close ends the reports and removes the attempt's directory. A nil attempt
@@ -176,7 +185,7 @@ func (d *Daemon) published(w *work) (bool, error) {
 
 // replaceStatus gives status.json another content, whole.
 func replaceStatus(out *roots.Dir, j string, status []byte) error {
-	tmp := path.Join(spool.WorkDir, "."+j+".status")
+	tmp := path.Join(spool.WorkDir, attemptPrefix(j)+".status") // so that clearing attempts finds it
 	if err := out.WriteFile(tmp, status, 0o664); err != nil {
 		return err
 	}
@@ -200,7 +209,7 @@ func (d *Daemon) recordFailed(w *work, why *job.Error) error {
 	r := reason{Job: w.claim.Job, JobID: w.request.JobID, OutputDir: w.request.OutputDir,
 		At: time.Now().UTC().Truncate(time.Millisecond), Errors: job.Errors{why}}
 	if err := d.persist(w, func() error { return d.spool.Fail(w.claim, r.files()) }); err != nil {
-		return err
+		return d.lost(w, err)
 	}
 	d.log.Info("failed", "job", w.claim.Job, "job_id", w.request.JobID, "code", why.Code, "why", why.Message)
 	d.leave(w)
@@ -210,7 +219,7 @@ func (d *Daemon) recordFailed(w *work, why *job.Error) error {
 // recordDone is the terminal record of a success.
 func (d *Daemon) recordDone(w *work) error {
 	if err := d.persist(w, func() error { return d.spool.Done(w.claim) }); err != nil {
-		return err
+		return d.lost(w, err)
 	}
 	d.at("recorded")
 	d.log.Info("finished", "job", w.claim.Job, "job_id", w.request.JobID, "output_dir", w.request.OutputDir)
@@ -220,10 +229,21 @@ func (d *Daemon) recordDone(w *work) error {
 
 // requeue gives a job back that did not end.
 func (d *Daemon) requeue(w *work, m spool.Mark) error {
-	return d.persist(w, func() error {
+	err := d.persist(w, func() error {
 		_, err := d.spool.Requeue(w.claim, rank(&w.request), m)
 		return err
 	})
+	return d.lost(w, err)
+}
+
+// lost passes an error of the spool on, but one: the job has another owner by
+// now, who also has its reservations, and nothing is left to do here.
+func (d *Daemon) lost(w *work, err error) error {
+	if !errors.Is(err, spool.ErrLost) {
+		return err
+	}
+	d.log.Warn("somebody took a job that this daemon held", "job", w.claim.Job, "err", err)
+	return nil
 }
 
 // leave releases what a job that is over had reserved. What does not succeed is
@@ -257,14 +277,10 @@ func (d *Daemon) persist(w *work, step func() error) error {
 	var err error
 	for wait := time.Second; wait < time.Minute; wait *= 2 {
 		if err = step(); err == nil || errors.Is(err, spool.ErrLost) {
-			break
+			return err
 		}
 		d.note.trouble(w.claim.Job, err)
 		<-time.After(wait)
-	}
-	if errors.Is(err, spool.ErrLost) {
-		d.log.Warn("somebody moved a job that this daemon held", "job", w.claim.Job, "err", err)
-		return nil
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"runtime/debug"
 	"slices"
@@ -95,6 +96,17 @@ func (d *Daemon) admit(j string, r *job.Request) (*roots.Dir, error) {
 		out.Close()
 		return nil, err
 	}
+	if err := harmless(out, in, r); err != nil {
+		err = errors.Join(err, d.release(j, r, out))
+		out.Close()
+		return nil, err
+	}
+	return out, nil
+}
+
+// harmless reports a file that the job would write and must not: its input, or
+// one that no job of ours wrote.
+func harmless(out *roots.Dir, in *os.File, r *job.Request) (err error) {
 	for _, name := range []string{r.OutputName(), r.MaskName(), r.LogName(), job.StatusName, job.RecordName, job.EventsName} {
 		same, e := out.SameFile(name, in)
 		if same {
@@ -107,12 +119,7 @@ func (d *Daemon) admit(j string, r *job.Request) (*roots.Dir, error) {
 	if err == nil && !r.Overwrite {
 		err = foreign(out, r)
 	}
-	if err != nil {
-		err = errors.Join(err, d.release(j, r, out))
-		out.Close()
-		return nil, err
-	}
-	return out, nil
+	return err
 }
 
 func (d *Daemon) reserve(j string, r *job.Request, out *roots.Dir) error {

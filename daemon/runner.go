@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -80,12 +81,17 @@ func (r *runner) Run(ctx context.Context, w *work) error {
 	if done {
 		return d.recordDone(w)
 	}
+	in, err := d.roots.OpenInput(w.request.InputVideoPath)
+	if err != nil {
+		return r.refuse(w, err)
+	}
+	defer in.Close()
 	a, err := d.begin(w, r.Device())
 	if err != nil {
 		return r.refuse(w, err)
 	}
 	d.at("begun")
-	end := r.judge(ctx, w, r.edit(ctx, a, w))
+	end := r.judge(ctx, w, a.edit(ctx, r.engine, &w.request, d.models, in, d.at))
 	if err := errors.Join(a.tell(end), a.close()); err != nil {
 		d.log.Warn("tell of an attempt's end in output_dir", "job", w.claim.Job, "err", err)
 	}
@@ -101,14 +107,12 @@ func (r *runner) refuse(w *work, err error) error {
 		d.source.postpone(w.claim.Job)
 		return d.requeue(w, spool.Unmarked)
 	}
-	why := faults(err)[0]
-	why.Stage = job.Queued
-	return d.recordFailed(w, why)
+	return d.fail(w, faults(err)[0])
 }
 
-// edit runs the engine in the attempt and publishes what it made. A panic of
-// the engine is an error of this job.
-func (r *runner) edit(ctx context.Context, a *attempt, w *work) (err error) {
+// edit runs an engine on in and publishes what it made. A panic of the engine
+// is an error of this job. at is told of the point between the two.
+func (a *attempt) edit(ctx context.Context, e Engine, r *job.Request, m Models, in *os.File, at func(string)) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			p := &dispatch.PanicError{Value: v, Stack: debug.Stack()}
@@ -116,22 +120,18 @@ func (r *runner) edit(ctx context.Context, a *attempt, w *work) (err error) {
 			err = p
 		}
 	}()
-	spec, err := Spec(&w.request, r.daemon.models)
+	spec, err := Spec(r, m)
 	if err != nil {
 		return err
 	}
-	if spec.Input, err = r.daemon.roots.OpenInput(w.request.InputVideoPath); err != nil {
-		return err
-	}
-	defer spec.Input.Close()
-	spec.Work = a.work
-	a.rep.Models(r.engine.Models(spec))
-	p := &progress{attempt: a, request: &w.request}
-	result, err := r.engine.Edit(ctx, spec, p.report)
+	spec.Input, spec.Work = in, a.work
+	a.rep.Models(e.Models(spec))
+	p := &progress{attempt: a, request: r}
+	result, err := e.Edit(ctx, spec, p.report)
 	if err != nil {
 		return err
 	}
-	r.daemon.at("edited")
+	at("edited")
 	return p.publish(result)
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -104,10 +105,16 @@ func status(err error) int {
 	case errors.As(err, &wrong), errors.As(err, &faults):
 		return exitUsage
 	}
-	if e, ok := errors.AsType[*job.Error](err); ok && e.Code == job.CodeInvalidRequest {
+	if e, ok := errors.AsType[*job.Error](err); ok && slices.Contains(refusals, e.Code) {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// refusals are the codes of requests that cannot be begun as they are.
+var refusals = []string{
+	job.CodeInvalidRequest, job.CodeTooLarge, job.CodePathOutside, job.CodeInputMissing,
+	job.CodeOutputExists, job.CodeOutputIsInput,
 }
 
 // explain prints an error, and below it what the user can do.

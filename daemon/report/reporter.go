@@ -174,6 +174,13 @@ func (r *Reporter) note(err error) {
 	r.failing = err != nil
 }
 
+// Warnings returns what was recorded with Warn so far.
+func (r *Reporter) Warnings() []job.Warning {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.record.Warnings)
+}
+
 // Warn records something that the user should know about a job that goes on.
 func (r *Reporter) Warn(code, message string) {
 	r.log.Warn(message, "code", code)

@@ -1,0 +1,89 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"uredit/daemon/job"
+	"uredit/daemon/report"
+	"uredit/daemon/roots"
+	"uredit/daemon/spool"
+)
+
+// Once is one request, done here and now, without a spool and without asking
+// where its paths lie: they are those of the user who runs it. What it writes
+// in output_dir is what the daemon writes there.
+type Once struct {
+	Request  job.Request // valid
+	Warnings []string    // of the request
+	Engine   Engine
+	Models   Models
+	Versions map[string]string
+	Log      *slog.Logger
+}
+
+// Run does the job. Its error is a *job.Error that says what the files in
+// output_dir say; ending ctx cancels the job. The warnings are sentences about
+// a job that went on.
+func (o Once) Run(ctx context.Context) (warnings []job.Warning, err error) {
+	r := o.Request
+	set, err := onceRoots(&r)
+	if err != nil {
+		return nil, err
+	}
+	in, err := set.OpenInput(r.InputVideoPath)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	out, err := set.MakeDir(r.OutputDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := harmless(out, in, &r); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	if err := out.MkdirAll(spool.WorkDir, 0o755); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	host, _ := os.Hostname() // "" says as much as there is to say
+	a, err := newAttempt(out, 1, report.Options{
+		Request: r, Token: spool.NewJob(time.Now()), Number: 1,
+		Host: host, Device: o.Engine.Device(), Versions: o.Versions, Log: o.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("begin in %s: %w", r.OutputDir, err)
+	}
+	for _, text := range o.Warnings {
+		a.rep.Warn("request", text)
+	}
+	var end ending
+	if failure := a.edit(ctx, o.Engine, &r, o.Models, in, func(string) {}); failure != nil {
+		end.why = explain(failure)
+		if ctx.Err() != nil {
+			end.why = &job.Error{Code: job.CodeCancelled, Message: "cancelled by a signal", Err: failure}
+		}
+		err = end.why
+	}
+	warnings = a.rep.Warnings()
+	err = errors.Join(err, a.tell(end), a.close())
+	// The directory of attempts stays where another job uses it.
+	_ = os.Remove(filepath.Join(r.OutputDir, spool.WorkDir))
+	return warnings, err
+}
+
+// onceRoots allows every path, with symbolic links followed first: who runs a
+// job here may go where they lead.
+func onceRoots(r *job.Request) (*roots.Set, error) {
+	for _, path := range []*string{&r.InputVideoPath, &r.OutputDir} {
+		if real, err := filepath.EvalSymlinks(*path); err == nil { // else opening says what is wrong
+			*path = real
+		}
+	}
+	return roots.Open([]string{"/"})
+}

@@ -75,7 +75,7 @@ func render(s snapshot, width int) string {
 		return clip(head+tail, width)
 	}
 	room = min(room, widestBar)
-	full := int(progress * float64(room))
+	full := int(float64(progress) * float64(room))
 	return head + " [" + strings.Repeat("#", full) + strings.Repeat("-", room-full) + "]" + tail
 }
 

@@ -127,7 +127,7 @@ func record(token string, r job.Request, state job.State, fault *job.Error) erro
 	now := time.Now()
 	rec := job.Record{
 		SchemaVersion: job.SchemaVersion, Token: token, Attempt: 1, Host: "gpu1", Device: "cpu", Params: r,
-		Status:    job.Status{JobID: r.JobID, Status: state, Progress: state.Mark(), CurrentFrame: &frame, TotalFrames: &frames, LogsPath: at(r.LogName())},
+		Status:    job.Status{JobID: r.JobID, Status: state, Progress: job.Fraction(state.Mark()), CurrentFrame: &frame, TotalFrames: &frames, LogsPath: at(r.LogName())},
 		StartedAt: now, UpdatedAt: now, Heartbeat: now, ETASeconds: &eta, Failure: fault,
 		Stages:   []job.StageTime{{Name: state, StartedAt: now, Frames: frame, FPS: 7.5}},
 		Input:    json.RawMessage(`{"codec": "h264", "pix_fmt": "yuv420p", "width": 320, "height": 240, "frames": 60, "duration_ns": 2400000000}`),

@@ -10,16 +10,16 @@ import (
 
 // row is a line of list.
 type row struct {
-	State     string    `json:"state"`
-	JobID     string    `json:"job_id"`
-	Token     string    `json:"token,omitempty"`
-	Since     time.Time `json:"since,omitzero"` // when the request came where it is
-	Progress  *float64  `json:"progress"`
-	ETA       *float64  `json:"eta_seconds"`
-	Host      string    `json:"host,omitempty"`
-	Device    string    `json:"device,omitempty"`
-	OutputDir string    `json:"output_dir,omitempty"`
-	Reason    string    `json:"reason,omitempty"`
+	State     string        `json:"state"`
+	JobID     string        `json:"job_id"`
+	Token     string        `json:"token,omitempty"`
+	Since     time.Time     `json:"since,omitzero"` // when the request came where it is
+	Progress  *job.Fraction `json:"progress"`
+	ETA       *float64      `json:"eta_seconds"`
+	Host      string        `json:"host,omitempty"`
+	Device    string        `json:"device,omitempty"`
+	OutputDir string        `json:"output_dir,omitempty"`
+	Reason    string        `json:"reason,omitempty"`
 }
 
 func (c *client) list(args []string) error {

@@ -182,13 +182,13 @@ type stream struct {
 
 // event is a line of watch -o json.
 type event struct {
-	JobID    string      `json:"job_id"`
-	State    string      `json:"state"`
-	Progress float64     `json:"progress"`
-	Token    string      `json:"token,omitempty"`
-	Host     string      `json:"host,omitempty"`
-	Reason   string      `json:"reason,omitempty"`
-	Status   *job.Status `json:"status"`
+	JobID    string       `json:"job_id"`
+	State    string       `json:"state"`
+	Progress job.Fraction `json:"progress"`
+	Token    string       `json:"token,omitempty"`
+	Host     string       `json:"host,omitempty"`
+	Reason   string       `json:"reason,omitempty"`
+	Status   *job.Status  `json:"status"`
 }
 
 func (o *stream) show(s snapshot) error {

@@ -29,30 +29,33 @@ type host struct {
 }
 
 // openHost finds everything that a job needs, and verifies the bundle.
-func openHost(ctx context.Context, cfg config.Config) (h *host, err error) {
-	h = &host{config: cfg}
-	defer func() {
-		if err != nil {
-			h.close()
-		}
-	}()
-	if h.tool, err = ffmpeg.Find(cfg.FFmpeg, cfg.FFprobe); err != nil {
+func openHost(ctx context.Context, cfg config.Config) (*host, error) {
+	h := &host{config: cfg}
+	if err := h.open(ctx, cfg); err != nil {
+		h.close()
 		return nil, err
+	}
+	return h, nil
+}
+
+func (h *host) open(ctx context.Context, cfg config.Config) (err error) {
+	if h.tool, err = ffmpeg.Find(cfg.FFmpeg, cfg.FFprobe); err != nil {
+		return err
 	}
 	if h.runtime, err = onnx.Open(cfg.ORTLibrary); err != nil {
-		return nil, err
+		return err
 	}
 	if h.bundle, h.warnings, err = openBundle(cfg); err != nil {
-		return nil, err
+		return err
 	}
 	if err = h.bundle.Verify(ctx); err != nil {
-		return nil, fmt.Errorf("verify bundle %s: %w", h.bundle.Dir(), err)
+		return fmt.Errorf("verify bundle %s: %w", h.bundle.Dir(), err)
 	}
 	if h.hashes, err = h.bundle.Hashes(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	opencv.SetThreads(threads(cfg, len(cfg.Devices)))
-	return h, nil
+	return nil
 }
 
 // openBundle opens the configured bundle, unpacking the built-in one.

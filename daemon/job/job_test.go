@@ -200,7 +200,7 @@ func TestNames(t *testing.T) {
 
 func TestRoundProgress(t *testing.T) {
 	for _, c := range [][2]float64{{-1, 0}, {2, 1}, {0.123456, 0.1235}, {1, 1}} {
-		if got := job.RoundProgress(c[0]); got != c[1] {
+		if got := job.RoundProgress(c[0]); float64(got) != c[1] {
 			t.Errorf("RoundProgress(%v) = %v", c[0], got)
 		}
 	}

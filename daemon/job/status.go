@@ -6,21 +6,22 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 )
 
 // Status is status.json: exactly these ten keys, in this order. Readers exist
 // that refuse an eleventh key; whatever else is to be told goes into Record.
 type Status struct {
-	JobID           string  `json:"job_id"`
-	Status          State   `json:"status"`
-	Progress        float64 `json:"progress"`          // 0..1, never falls, kept on failure
-	CurrentFrame    *int    `json:"current_frame"`     // frames of this state that are done
-	TotalFrames     *int    `json:"total_frames"`      // nil while unknown
-	Message         *string `json:"message"`           // a sentence for people
-	Error           *string `json:"error"`             // set when failed; begins with "cancelled" for a cancelled job
-	OutputVideoPath *string `json:"output_video_path"` // absolute; set when finished
-	MaskPreviewPath *string `json:"mask_preview_path"` // absolute; set once the file is there
-	LogsPath        *string `json:"logs_path"`         // absolute; set from the first write
+	JobID           string   `json:"job_id"`
+	Status          State    `json:"status"`
+	Progress        Fraction `json:"progress"`          // 0..1, never falls, kept on failure
+	CurrentFrame    *int     `json:"current_frame"`     // frames of this state that are done
+	TotalFrames     *int     `json:"total_frames"`      // nil while unknown
+	Message         *string  `json:"message"`           // a sentence for people
+	Error           *string  `json:"error"`             // set when failed; begins with "cancelled" for a cancelled job
+	OutputVideoPath *string  `json:"output_video_path"` // absolute; set when finished
+	MaskPreviewPath *string  `json:"mask_preview_path"` // absolute; set once the file is there
+	LogsPath        *string  `json:"logs_path"`         // absolute; set from the first write
 }
 
 // JSON returns the file's bytes: indented by two spaces, text as it is, and a
@@ -63,11 +64,24 @@ func indented(v any) []byte {
 	return b.Bytes()
 }
 
+// Fraction is a part of a whole, 0..1. Its JSON always has a decimal point:
+// Python reads 1 as an integer and 1.0 as the float that its dataclass declares.
+type Fraction float64
+
+// MarshalJSON writes f as Python does.
+func (f Fraction) MarshalJSON() ([]byte, error) {
+	text := strconv.AppendFloat(nil, float64(f), 'f', -1, 64)
+	if !bytes.ContainsRune(text, '.') {
+		text = append(text, ".0"...)
+	}
+	return text, nil
+}
+
 // RoundProgress returns p with four decimals, within 0..1, so that the files
 // read well.
-func RoundProgress(p float64) float64 {
+func RoundProgress(p float64) Fraction {
 	if math.IsNaN(p) {
 		return 0
 	}
-	return math.Round(min(max(p, 0), 1)*1e4) / 1e4
+	return Fraction(math.Round(min(max(p, 0), 1)*1e4) / 1e4)
 }

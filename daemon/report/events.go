@@ -11,17 +11,17 @@ import (
 
 // event is one line of events.ndjson.
 type event struct {
-	Time    time.Time  `json:"time"`
-	Type    string     `json:"type"` // queued, start, state, progress or warning
-	Token   string     `json:"token"`
-	Attempt int        `json:"attempt"`
-	Status  job.State  `json:"status"`
-	Percent float64    `json:"progress"` // 0..1
-	Frame   *int       `json:"current_frame,omitempty"`
-	Total   *int       `json:"total_frames,omitempty"`
-	Code    string     `json:"code,omitempty"`
-	Message *string    `json:"message,omitempty"`
-	Failure *job.Error `json:"error,omitempty"`
+	Time    time.Time    `json:"time"`
+	Type    string       `json:"type"` // queued, start, state, progress or warning
+	Token   string       `json:"token"`
+	Attempt int          `json:"attempt"`
+	Status  job.State    `json:"status"`
+	Percent job.Fraction `json:"progress"` // 0..1
+	Frame   *int         `json:"current_frame,omitempty"`
+	Total   *int         `json:"total_frames,omitempty"`
+	Code    string       `json:"code,omitempty"`
+	Message *string      `json:"message,omitempty"`
+	Failure *job.Error   `json:"error,omitempty"`
 }
 
 // maxPending bounds the events that wait for a disk to have room again.

@@ -128,7 +128,7 @@ func TestWholeJob(t *testing.T) {
 		steps := []struct {
 			state        job.State
 			frame, total int
-			progress     float64
+			progress     job.Fraction
 		}{
 			{job.Extracting, 0, 0, 0},
 			{job.Extracting, 0, 10, 0},
@@ -364,7 +364,7 @@ func TestReaders(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	last, progress := -1, -1.0
+	last, progress := -1, job.Fraction(-1)
 	for over := false; !over; {
 		select {
 		case <-done:

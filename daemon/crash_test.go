@@ -339,7 +339,7 @@ func TestFullDisk(t *testing.T) {
 // outside of the roots, and the daemon serves on.
 func TestSwappedOutputDir(t *testing.T) {
 	s := newSite(t)
-	s.start(t, 1)
+	s.start(t, 1, func(r *running) { r.source.retry = 20 * time.Millisecond })
 	victim := s.path("victim")
 	if err := os.Mkdir(victim, 0o777); err != nil {
 		t.Fatal(err)
@@ -348,7 +348,15 @@ func TestSwappedOutputDir(t *testing.T) {
 	if err := os.Mkdir(out, 0o775); err != nil {
 		t.Fatal(err)
 	}
-	stop, swapped := make(chan struct{}), make(chan int)
+	stop, swapped := make(chan struct{}), make(chan int, 1)
+	defer func() { // also when the test fails
+		select {
+		case <-stop:
+		default:
+			close(stop)
+			<-swapped
+		}
+	}()
 	go func() {
 		n := 0
 		for {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -67,7 +68,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	watched := []string{filepath.Join(cfg.Root, spool.InboxDir), filepath.Join(cfg.Root, spool.ControlDir)}
 	d.watcher = watch.New(watched, cfg.PollInterval, o.Log)
-	d.source = &source{spool: sp, roots: set, note: d.note, age: inputAge, inputs: map[string]sighting{}, after: map[string]time.Time{}}
+	d.source = &source{spool: sp, roots: set, note: d.note, age: inputAge, retry: retryAfter, inputs: map[string]sighting{}, after: map[string]time.Time{}}
 	var runners []dispatch.Runner[*work]
 	for _, e := range o.Engines {
 		runners = append(runners, &runner{daemon: d, engine: e})
@@ -80,7 +81,7 @@ func New(o Options) (*Daemon, error) {
 // manager's state directory survives a reboot, which a runtime directory may
 // not: a host that knows its own id takes over its work without waiting.
 func hostDir(runtimeDir string) string {
-	if state := os.Getenv("STATE_DIRECTORY"); state != "" {
+	if state, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); state != "" {
 		return state
 	}
 	return runtimeDir

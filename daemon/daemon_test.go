@@ -184,116 +184,10 @@ func TestNestedRequestAndJSON(t *testing.T) {
 	}
 }
 
-func TestRejections(t *testing.T) {
-	big := "notes: " + strings.Repeat("x", job.MaxRequestBytes)
-	tests := []struct {
-		name    string
-		prepare func(t *testing.T, s site)
-		text    func(s site) string
-		code    string
-		text1   string // in reason.txt
-		told    bool   // status.json says failed
-	}{
-		{"no YAML", nil, func(s site) string { return "job_id: [\n" }, job.CodeInvalidRequest, "x.yaml:", false},
-		{"empty", nil, func(s site) string { return "...\n" }, job.CodeInvalidRequest, "x.yaml", false},
-		{"over 256 KiB", nil, func(s site) string { return big }, job.CodeTooLarge, "x.yaml", false},
-		{"unknown key", mkdirOut, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", true},
-		{"3.5 for an integer", mkdirOut, func(s site) string { return s.request("j", "out", "blue", "num_inference_steps: 3.5") }, job.CodeInvalidRequest, "x.yaml:6: num_inference_steps", true},
-		{"a job_id that is a path", mkdirOut, func(s site) string { return s.request("../j", "out", "blue") }, job.CodeInvalidRequest, "job_id", false},
-		{"input outside the roots", mkdirOut, func(s site) string {
-			return strings.Replace(s.request("j", "out", "blue"), s.path("data", "in.mp4"), "/etc/passwd", 1)
-		}, job.CodePathOutside, "/etc/passwd", true},
-		{"output outside the roots", nil, func(s site) string {
-			return strings.Replace(s.request("j", "out", "blue"), s.out("out"), s.path("elsewhere"), 1)
-		}, job.CodePathOutside, "elsewhere", false},
-		{"no input", mkdirOut, func(s site) string {
-			return strings.Replace(s.request("j", "out", "blue"), "in.mp4", "none.mp4", 1)
-		}, job.CodeInputMissing, "none.mp4", true},
-		{"the output is the input", func(t *testing.T, s site) {
-			mkdirOut(t, s)
-			if err := os.Link(s.path("data", "in.mp4"), s.path("data", "out", "j_output.mp4")); err != nil {
-				t.Fatal(err)
-			}
-		}, func(s site) string { return s.request("j", "out", "blue", "overwrite: true") }, job.CodeOutputIsInput, "j_output.mp4", true},
-		{"a foreign file at the output", func(t *testing.T, s site) {
-			mkdirOut(t, s)
-			os.WriteFile(s.path("data", "out", "j_output.mp4"), []byte("mine"), 0o644)
-		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeOutputExists, "j_output.mp4", true},
-		{"over the status of another job", func(t *testing.T, s site) {
-			mkdirOut(t, s)
-			os.WriteFile(s.path("data", "out", "status.json"), job.Status{JobID: "other", Status: job.Queued}.JSON(), 0o644)
-		}, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", false},
-		{"over the status of a finished job of the same id", func(t *testing.T, s site) {
-			mkdirOut(t, s)
-			os.WriteFile(s.path("data", "out", "status.json"), job.Status{JobID: "j", Status: job.Finished, Progress: 1}.JSON(), 0o644)
-		}, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", false},
-		{"over its own queued status", func(t *testing.T, s site) {
-			mkdirOut(t, s)
-			os.WriteFile(s.path("data", "out", "status.json"), job.Status{JobID: "j", Status: job.Queued}.JSON(), 0o644)
-		}, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", true},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			s := newSite(t)
-			if tt.prepare != nil {
-				tt.prepare(t, s)
-			}
-			before := tree(t, s.data())
-			s.start(t, 1)
-			text := tt.text(s)
-			s.drop(t, "x.yaml", text)
-			var dir string
-			eventually(t, "the rejection", func() bool {
-				found, _ := filepath.Glob(s.path("spool", "rejected", "*-x", "request.yaml"))
-				if len(found) == 1 {
-					dir = filepath.Dir(found[0])
-				}
-				return dir != ""
-			})
-			if data, _ := os.ReadFile(filepath.Join(dir, "request.yaml")); string(data) != text {
-				t.Error("the request is not as it was")
-			}
-			var r reason
-			data, err := os.ReadFile(filepath.Join(dir, "reason.json"))
-			if err == nil {
-				err = json.Unmarshal(data, &r)
-			}
-			if err != nil || len(r.Errors) == 0 || r.Errors[0].Code != tt.code {
-				t.Errorf("reason.json: %v, want the code %s\n%s", err, tt.code, data)
-			}
-			if data, _ := os.ReadFile(filepath.Join(dir, "reason.txt")); !strings.Contains(string(data), tt.text1) {
-				t.Errorf("reason.txt is %q, want %q in it", data, tt.text1)
-			}
-			s.settled(t)
-			after := tree(t, s.data())
-			if st, ok := s.status(t, "out"); tt.told {
-				if !ok || st.Status != job.Failed || st.JobID != "j" || st.Error == nil || !strings.Contains(*st.Error, tt.text1) {
-					t.Errorf("status.json is %+v", st)
-				}
-				before = append(before, "out/status.json")
-				slices.Sort(before)
-				before = slices.Compact(before)
-			} else if ok && st.Status == job.Failed {
-				t.Error("the rejection wrote over another's status")
-			}
-			if !slices.Equal(before, after) {
-				t.Errorf("files before %q, after %q", before, after)
-			}
-		})
-	}
-}
-
-func mkdirOut(t *testing.T, s site) {
-	t.Helper()
-	if err := os.Mkdir(s.out("out"), 0o775); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // A request that is written slowly is claimed when it is whole, and not before.
 func TestHalfWrittenRequest(t *testing.T) {
 	s := newSite(t)
-	s.start(t, 1, func(d *Daemon) { d.intake.Settle = 100 * time.Millisecond })
+	s.start(t, 1, func(d *running) { d.intake.Settle = 100 * time.Millisecond })
 	text := strings.TrimSuffix(s.request("j", "out", "blue"), "...\n")
 	f, err := os.Create(s.path("spool", "inbox", "x.yaml"))
 	if err != nil {
@@ -315,10 +209,10 @@ func TestHalfWrittenRequest(t *testing.T) {
 // While a job lives its job_id and its output_dir are its own.
 func TestNamesInUse(t *testing.T) {
 	s := newSite(t)
-	d := s.start(t, 1)
-	d.engines[0].busy = make(chan string)
+	busy := make(chan string)
+	s.start(t, 1, watched(busy))
 	s.drop(t, "first.yaml", s.request("test_001", "out", "wait"))
-	<-d.engines[0].busy
+	next(t, busy)
 	for name, c := range map[string]struct{ id, out, code string }{
 		"same-id":  {"test_001", "other", job.CodeJobIDInUse},
 		"same-dir": {"test_002", "out", job.CodeOutputDirInUse},
@@ -345,62 +239,6 @@ func TestNamesInUse(t *testing.T) {
 	s.settled(t)
 	if _, err := os.Stat(filepath.Join(s.out("out"), ".uredit")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the work directory is left: %v", err)
-	}
-}
-
-func mark(t *testing.T, s site, name string) {
-	t.Helper()
-	if err := os.WriteFile(s.path("spool", "control", name), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestCancel(t *testing.T) {
-	s := newSite(t)
-	d := s.start(t, 1)
-	d.engines[0].busy = make(chan string)
-	s.drop(t, "a.yaml", s.request("running", "a", "wait"))
-	<-d.engines[0].busy
-	s.drop(t, "b.yaml", s.request("waiting", "b", "wait"))
-	eventually(t, "the second in the queue", func() bool {
-		st, ok := s.status(t, "b")
-		return ok && st.Status == job.Queued
-	})
-	mark(t, s, "unknown.cancel")
-	mark(t, s, "waiting.cancel")
-	mark(t, s, "running.cancel")
-	for _, out := range []string{"a", "b"} {
-		st := s.finish(t, out)
-		if st.Status != job.Failed || st.Error == nil || !strings.HasPrefix(*st.Error, "cancelled by ") {
-			t.Errorf("%s ended as %+v", out, st)
-		}
-	}
-	s.settled(t)
-	eventually(t, "no markers", func() bool {
-		left, _ := os.ReadDir(s.path("spool", "control"))
-		return len(left) == 0
-	})
-	if failed, _ := filepath.Glob(s.path("spool", "failed", "*", "reason.json")); len(failed) != 2 {
-		t.Errorf("%d jobs in failed, want 2", len(failed))
-	}
-}
-
-func TestAnOldMarkerIsNoWish(t *testing.T) {
-	s := newSite(t)
-	control := s.path("spool", "control")
-	os.MkdirAll(control, 0o775)
-	file := filepath.Join(control, "j.cancel")
-	os.WriteFile(file, nil, 0o644)
-	old := time.Now().Add(-time.Hour)
-	os.Chtimes(file, old, old)
-	d := s.start(t, 1)
-	d.engines[0].busy = make(chan string, 1)
-	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
-	if st := s.finish(t, "out"); st.Status != job.Finished {
-		t.Errorf("ended as %+v", st)
-	}
-	if _, err := os.Stat(file); err == nil {
-		t.Error("the marker is still there")
 	}
 }
 
@@ -437,17 +275,14 @@ func TestFailures(t *testing.T) {
 // Two devices run two jobs at once; a fault in one leaves the other alone.
 func TestTwoDevices(t *testing.T) {
 	s := newSite(t)
-	d := s.start(t, 2)
 	busy := make(chan string)
-	for _, e := range d.engines {
-		e.device, e.busy = "cpu", busy
-	}
+	s.start(t, 2, watched(busy))
 	s.drop(t, "good.yaml", s.request("good", "good", "wait"))
-	<-busy
+	next(t, busy)
 	for i, edit := range []string{"panic", "fault device_fault", "blue"} {
 		id := fmt.Sprintf("bad_%d", i)
 		s.drop(t, id+".yaml", s.request(id, id, edit))
-		<-busy // while the other waits
+		next(t, busy) // while the other waits
 		s.finish(t, id)
 	}
 	if st, _ := s.status(t, "good"); st.Status != job.Editing {
@@ -480,10 +315,10 @@ func TestDeviceFaultEndsTheDaemon(t *testing.T) {
 
 func TestDrainGivesJobsBack(t *testing.T) {
 	s := newSite(t)
-	d := s.start(t, 1)
-	d.engines[0].busy = make(chan string)
+	busy := make(chan string)
+	d := s.start(t, 1, watched(busy))
 	s.drop(t, "x.yaml", s.request("j", "out", "wait"))
-	<-d.engines[0].busy
+	next(t, busy)
 	if err := d.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -506,7 +341,7 @@ func TestAGrowingInputWaits(t *testing.T) {
 	if err := os.Chtimes(input, time.Now(), time.Now().Add(time.Hour)); err != nil { // the server's clock is ahead
 		t.Fatal(err)
 	}
-	s.start(t, 1, func(d *Daemon) { d.source.age = age })
+	s.start(t, 1, func(d *running) { d.source.age = age })
 	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
 	eventually(t, "queued", func() bool { st, ok := s.status(t, "out"); return ok && st.Status == job.Queued })
 	grown := time.Now()
@@ -525,19 +360,28 @@ func TestAGrowingInputWaits(t *testing.T) {
 	}
 }
 
-func TestPause(t *testing.T) {
+// After a crash with two jobs at work each of them runs alone once, on a daemon
+// with two devices.
+func TestSuspectsRunAlone(t *testing.T) {
 	s := newSite(t)
-	pause := s.path("spool", "control", "PAUSE")
-	os.MkdirAll(filepath.Dir(pause), 0o775)
-	os.WriteFile(pause, nil, 0o644)
-	d := s.start(t, 1)
-	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
-	eventually(t, "a look", func() bool { d.source.mu.Lock(); defer d.source.mu.Unlock(); return d.source.paused })
-	if entries, _ := os.ReadDir(s.path("spool", "inbox")); len(entries) != 1 {
-		t.Errorf("claimed while paused: %v", entries)
+	first := s.spawn(t, "", envTwo+"=1")
+	s.drop(t, "a.yaml", s.request("a", "a", "wait", "priority: 9"))
+	eventually(t, "the first under way", func() bool { st, _ := s.status(t, "a"); return st.Status == job.Editing })
+	s.drop(t, "b.yaml", s.request("b", "b", "die "+s.path("died")))
+	wantKilled(t, first)
+	busy := make(chan string)
+	s.start(t, 2, watched(busy))
+	if edit := next(t, busy); edit != "wait" {
+		t.Errorf("%q ran first, want the urgent one", edit)
 	}
-	os.Remove(pause)
-	if st := s.finish(t, "out"); st.Status != job.Finished {
+	select {
+	case edit := <-busy:
+		t.Errorf("%q runs beside a suspect", edit)
+	case <-time.After(200 * time.Millisecond):
+	}
+	mark(t, s, "a.cancel")
+	next(t, busy)
+	if st := s.finish(t, "b"); st.Status != job.Finished {
 		t.Errorf("ended as %+v", st)
 	}
 }

@@ -39,7 +39,11 @@ func (e *scripted) Edit(ctx context.Context, spec pipeline.Spec, report func(pip
 	}
 	report(pipeline.Progress{Stage: pipeline.Editing, Total: 4, MaskFile: "mask.mp4"})
 	if e.busy != nil {
-		e.busy <- spec.EditPrompt
+		select {
+		case e.busy <- spec.EditPrompt:
+		case <-ctx.Done():
+			return pipeline.Result{}, fmt.Errorf("edit: %w", ctx.Err())
+		}
 	}
 	if err := e.act(ctx, spec); err != nil {
 		return pipeline.Result{}, err

@@ -21,6 +21,7 @@ import (
 const (
 	envDaemon = "UREDIT_TEST_DAEMON" // the directory of a site
 	envKill   = "UREDIT_TEST_KILL"   // the point at which it ends itself
+	envTwo    = "UREDIT_TEST_TWO"    // when set, it has two devices
 )
 
 func TestMain(m *testing.M) {
@@ -44,7 +45,11 @@ func serveAlone(dir, kill string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	s := site{dir: dir}
-	d, err := New(Options{Config: s.config(), Engines: []Engine{&scripted{device: "cpu"}},
+	engines := []Engine{&scripted{device: "cpu"}}
+	if os.Getenv(envTwo) != "" {
+		engines = append(engines, &scripted{device: "cpu"})
+	}
+	d, err := New(Options{Config: s.config(), Engines: engines,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return err
@@ -154,7 +159,7 @@ type running struct {
 }
 
 // start runs a daemon with n devices until the test's end.
-func (s site) start(t *testing.T, n int, change ...func(*Daemon)) *running {
+func (s site) start(t *testing.T, n int, change ...func(*running)) *running {
 	t.Helper()
 	r := &running{}
 	var engines []Engine
@@ -171,13 +176,13 @@ func (s site) start(t *testing.T, n int, change ...func(*Daemon)) *running {
 		t.Fatal(err)
 	}
 	d.source.age = 0
+	r.Daemon = d
 	for _, f := range change {
-		f(d)
+		f(r)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
-	r.Daemon = d
 	stopped := false
 	r.stop = func() error {
 		if stopped {
@@ -193,11 +198,33 @@ func (s site) start(t *testing.T, n int, change ...func(*Daemon)) *running {
 	return r
 }
 
+// watched makes the engines of a daemon tell of each edit before they do it.
+func watched(busy chan string) func(*running) {
+	return func(r *running) {
+		for _, e := range r.engines {
+			e.device, e.busy = "cpu", busy
+		}
+	}
+}
+
+// next waits for an edit to be under way and returns its prompt.
+func next(t *testing.T, busy <-chan string) string {
+	t.Helper()
+	select {
+	case edit := <-busy:
+		return edit
+	case <-time.After(20 * time.Second):
+		t.Fatal("no edit begins within 20 s")
+		return ""
+	}
+}
+
 // spawn starts a daemon in a process of its own.
-func (s site) spawn(t *testing.T, kill string) *exec.Cmd {
+func (s site) spawn(t *testing.T, kill string, env ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), envDaemon+"="+s.dir, envKill+"="+kill)
+	cmd.Env = append(cmd.Env, env...)
 	cmd.Stderr = testWriter{t}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -29,6 +29,7 @@ type source struct {
 	roots *roots.Set
 	note  *notebook
 	age   time.Duration // inputAge
+	retry time.Duration // retryAfter
 
 	mu      sync.Mutex
 	paused  bool
@@ -56,7 +57,7 @@ func (s *source) again(d time.Duration) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting {
-		return min(d, max(s.age/10, time.Millisecond))
+		return min(d, max(min(s.age, s.retry)/10, time.Millisecond))
 	}
 	return d
 }
@@ -103,7 +104,7 @@ func (s *source) Take(ctx context.Context, idle bool) (w *work, alone, ok bool, 
 func (s *source) postpone(j string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.after[j] = time.Now().Add(retryAfter)
+	s.after[j] = time.Now().Add(s.retry)
 }
 
 // retryAfter is how long a job waits after a trouble that is not its own.

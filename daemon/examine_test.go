@@ -1,0 +1,118 @@
+package daemon
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"uredit/daemon/job"
+)
+
+func TestRejections(t *testing.T) {
+	big := "notes: " + strings.Repeat("x", job.MaxRequestBytes)
+	tests := []struct {
+		name    string
+		prepare func(t *testing.T, s site)
+		text    func(s site) string
+		code    string
+		text1   string // in reason.txt
+		told    bool   // status.json says failed
+	}{
+		{"no YAML", nil, func(s site) string { return "job_id: [\n" }, job.CodeInvalidRequest, "x.yaml:", false},
+		{"empty", nil, func(s site) string { return "...\n" }, job.CodeInvalidRequest, "x.yaml", false},
+		{"over 256 KiB", nil, func(s site) string { return big }, job.CodeTooLarge, "x.yaml", false},
+		{"unknown key", mkdirOut, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", true},
+		{"3.5 for an integer", mkdirOut, func(s site) string { return s.request("j", "out", "blue", "num_inference_steps: 3.5") }, job.CodeInvalidRequest, "x.yaml:6: num_inference_steps", true},
+		{"a job_id that is a path", mkdirOut, func(s site) string { return s.request("../j", "out", "blue") }, job.CodeInvalidRequest, "job_id", false},
+		{"input outside the roots", mkdirOut, func(s site) string {
+			return strings.Replace(s.request("j", "out", "blue"), s.path("data", "in.mp4"), "/etc/passwd", 1)
+		}, job.CodePathOutside, "/etc/passwd", true},
+		{"output outside the roots", nil, func(s site) string {
+			return strings.Replace(s.request("j", "out", "blue"), s.out("out"), s.path("elsewhere"), 1)
+		}, job.CodePathOutside, "elsewhere", false},
+		{"no input", mkdirOut, func(s site) string {
+			return strings.Replace(s.request("j", "out", "blue"), "in.mp4", "none.mp4", 1)
+		}, job.CodeInputMissing, "none.mp4", true},
+		{"the output is the input", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			if err := os.Link(s.path("data", "in.mp4"), s.path("data", "out", "j_output.mp4")); err != nil {
+				t.Fatal(err)
+			}
+		}, func(s site) string { return s.request("j", "out", "blue", "overwrite: true") }, job.CodeOutputIsInput, "j_output.mp4", true},
+		{"a foreign file at the output", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", "j_output.mp4"), []byte("mine"), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeOutputExists, "j_output.mp4", true},
+		{"over the status of another job", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", "status.json"), job.Status{JobID: "other", Status: job.Queued}.JSON(), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", false},
+		{"over the status of a finished job of the same id", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", "status.json"), job.Status{JobID: "j", Status: job.Finished, Progress: 1}.JSON(), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", false},
+		{"over its own queued status", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", "status.json"), job.Status{JobID: "j", Status: job.Queued}.JSON(), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue", "stepz: 3") }, job.CodeInvalidRequest, "stepz", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t)
+			if tt.prepare != nil {
+				tt.prepare(t, s)
+			}
+			before := tree(t, s.data())
+			s.start(t, 1)
+			text := tt.text(s)
+			s.drop(t, "x.yaml", text)
+			var dir string
+			eventually(t, "the rejection", func() bool {
+				found, _ := filepath.Glob(s.path("spool", "rejected", "*-x", "request.yaml"))
+				if len(found) == 1 {
+					dir = filepath.Dir(found[0])
+				}
+				return dir != ""
+			})
+			if data, _ := os.ReadFile(filepath.Join(dir, "request.yaml")); string(data) != text {
+				t.Error("the request is not as it was")
+			}
+			var r reason
+			data, err := os.ReadFile(filepath.Join(dir, "reason.json"))
+			if err == nil {
+				err = json.Unmarshal(data, &r)
+			}
+			if err != nil || len(r.Errors) == 0 || r.Errors[0].Code != tt.code {
+				t.Errorf("reason.json: %v, want the code %s\n%s", err, tt.code, data)
+			}
+			if data, _ := os.ReadFile(filepath.Join(dir, "reason.txt")); !strings.Contains(string(data), tt.text1) {
+				t.Errorf("reason.txt is %q, want %q in it", data, tt.text1)
+			}
+			s.settled(t)
+			after := tree(t, s.data())
+			if st, ok := s.status(t, "out"); tt.told {
+				if !ok || st.Status != job.Failed || st.JobID != "j" || st.Error == nil || !strings.Contains(*st.Error, tt.text1) {
+					t.Errorf("status.json is %+v", st)
+				}
+				before = append(before, "out/status.json")
+				slices.Sort(before)
+				before = slices.Compact(before)
+			} else if ok && st.Status == job.Failed {
+				t.Error("the rejection wrote over another's status")
+			}
+			if !slices.Equal(before, after) {
+				t.Errorf("files before %q, after %q", before, after)
+			}
+		})
+	}
+}
+
+func mkdirOut(t *testing.T, s site) {
+	t.Helper()
+	if err := os.Mkdir(s.out("out"), 0o775); err != nil {
+		t.Fatal(err)
+	}
+}

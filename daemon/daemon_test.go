@@ -213,9 +213,13 @@ func TestNamesInUse(t *testing.T) {
 	s.start(t, 1, watched(busy))
 	s.drop(t, "first.yaml", s.request("test_001", "out", "wait"))
 	next(t, busy)
+	s.drop(t, "second.yaml", s.request("waiting", "waits", "blue"))
+	eventually(t, "the second in the queue", func() bool { _, ok := s.status(t, "waits"); return ok })
 	for name, c := range map[string]struct{ id, out, code string }{
 		"same-id":  {"test_001", "other", job.CodeJobIDInUse},
 		"same-dir": {"test_002", "out", job.CodeOutputDirInUse},
+		// The status that is there says queued, and is not this request's.
+		"same-both": {"waiting", "waits", job.CodeJobIDInUse},
 	} {
 		s.drop(t, name+".yaml", s.request(c.id, c.out, "blue"))
 		var r reason
@@ -234,8 +238,13 @@ func TestNamesInUse(t *testing.T) {
 	if st, _ := s.status(t, "out"); st.JobID != "test_001" || st.Status != job.Editing {
 		t.Errorf("the live job's status became %+v", st)
 	}
+	if st, _ := s.status(t, "waits"); st.Status != job.Queued {
+		t.Errorf("the waiting job's status became %+v", st)
+	}
 	mark(t, s, "test_001.cancel")
 	s.finish(t, "out")
+	next(t, busy)
+	s.finish(t, "waits")
 	s.settled(t)
 	if _, err := os.Stat(filepath.Join(s.out("out"), ".uredit")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the work directory is left: %v", err)

@@ -47,21 +47,29 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// A marker that is older than the job was meant for an earlier one of the name.
 func TestAnOldMarkerIsNoWish(t *testing.T) {
 	s := newSite(t)
-	control := s.path("spool", "control")
-	os.MkdirAll(control, 0o775)
-	file := filepath.Join(control, "j.cancel")
-	os.WriteFile(file, nil, 0o644)
-	old := time.Now().Add(-time.Hour)
-	os.Chtimes(file, old, old)
-	s.start(t, 1)
-	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
-	if st := s.finish(t, "out"); st.Status != job.Finished {
-		t.Errorf("ended as %+v", st)
+	busy := make(chan string)
+	d := s.start(t, 1, watched(busy))
+	s.drop(t, "x.yaml", s.request("j", "out", "wait"))
+	next(t, busy)
+	tmp, marker := s.path("spool", "control", ".j"), s.path("spool", "control", "j.cancel")
+	if err := os.WriteFile(tmp, nil, 0o644); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := os.Stat(file); err == nil {
-		t.Error("the marker is still there")
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(tmp, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(tmp, marker); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the marker gone", func() bool { _, err := os.Stat(marker); return os.IsNotExist(err) })
+	// The first cause is the one that a job tells.
+	d.dispatcher.Cancel(func(*work) bool { return true }, &cancelledError{by: "the test"})
+	if st := s.finish(t, "out"); st.Error == nil || *st.Error != "cancelled by the test" {
+		t.Errorf("ended as %+v", st)
 	}
 }
 

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -75,21 +73,6 @@ func New(o Options) (*Daemon, error) {
 	}
 	d.dispatcher = dispatch.New(d.source, runners, cfg.DrainTimeout)
 	return d, nil
-}
-
-// hostDir returns the directory for the host's lock and random id. A service
-// manager's state directory survives a reboot, which a runtime directory may
-// not: a host that knows its own id takes over its work without waiting.
-func hostDir(runtimeDir string) string {
-	if state, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); state != "" {
-		return state
-	}
-	return runtimeDir
-}
-
-func validRequest(data []byte) bool {
-	_, _, err := job.Parse("request.yaml", data)
-	return err == nil
 }
 
 // Close gives the spool back, after Run.

@@ -19,6 +19,12 @@ import (
 	"uredit/daemon/spool"
 )
 
+// validRequest reports whether a file is a request, whatever it points to.
+func validRequest(data []byte) bool {
+	_, _, err := job.Parse("request.yaml", data)
+	return err == nil
+}
+
 // examine decides about one claim: it is queued, or rejected. An error means
 // that neither was possible now (a full disk, a share that is gone) and the
 // claim is to be examined again.

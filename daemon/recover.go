@@ -3,11 +3,23 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 
 	"uredit/daemon/job"
 	"uredit/daemon/report"
 	"uredit/daemon/spool"
 )
+
+// hostDir returns the directory for the host's lock and random id. A service
+// manager's state directory survives a reboot, which a runtime directory may
+// not: a host that knows its own id takes over its work without waiting.
+func hostDir(runtimeDir string) string {
+	if state, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); state != "" {
+		return state
+	}
+	return runtimeDir
+}
 
 // recover takes up what earlier processes of this host left.
 func (d *Daemon) recover() error {

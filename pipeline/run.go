@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -143,19 +144,10 @@ func (r *run) warn(sentences ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range sentences {
-		if !contains(r.result.Warnings, s) {
+		if !slices.Contains(r.result.Warnings, s) {
 			r.result.Warnings = append(r.result.Warnings, s)
 		}
 	}
-}
-
-func contains(list []string, s string) bool {
-	for _, have := range list {
-		if have == s {
-			return true
-		}
-	}
-	return false
 }
 
 // fail gives an error its stage and, where it has none, its code.
@@ -174,7 +166,7 @@ func (r *run) fail(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		f.Code = fault.Cancelled
-	case f.Code == fault.Internal && errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case f.Code == fault.Internal && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)):
 		f.Code, f.Retryable, f.Hint = fault.DiskFull, true, "make room where output_dir lies"
 	}
 	return &f

@@ -77,11 +77,10 @@ type Progress struct {
 
 // StageTime is what one stage took.
 type StageTime struct {
-	Stage   Stage         `json:"stage"`
-	Started time.Time     `json:"started"`
-	Ended   time.Time     `json:"ended"`
-	Frames  int           `json:"frames"`
-	Busy    time.Duration `json:"busy_ns"`
+	Stage   Stage
+	Started time.Time
+	Ended   time.Time
+	Frames  int
 }
 
 // Result is a finished edit. File names are relative to Spec.Work.

@@ -12,11 +12,12 @@
 //	         mux: sound, subtitles, chapters and tags of the input
 //
 // The steps of a pass run side by side, each feeding the next through a bounded
-// channel, in the order of the frames. Run in run.go reads as that list.
+// channel, in the order of the frames. Engine.Edit in engine.go reads as that
+// list; masks.go and edit.go hold one pass each.
 //
 // # Packages
 //
-//	frame      planes, frames, pools, binary masks as run lengths
+//	frame      planes, frames, the edit of a frame as a patch
 //	media      what a probe finds, what an encoder is asked for
 //	tensor     named arrays and the one method of a network
 //	fault      the error that crosses to the caller

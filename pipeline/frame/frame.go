@@ -1,5 +1,5 @@
 // Package frame holds the pixels of one picture: planar Y'CbCr 4:2:0 as the
-// decoder gave it, single planes, and binary masks as run lengths. It is a
+// decoder gave it, single planes, and the edit of a frame as a patch. It is a
 // leaf: it knows no codec, no tensor and no library.
 package frame
 
@@ -7,8 +7,7 @@ package frame
 //
 // Width and Height are even; a source with an odd size is extended by one
 // column or row that repeats its neighbour, so that no sample of it is lost.
-// A Frame belongs to one stage at a time and goes back to its Pool when the
-// last stage is done with it.
+// A Frame belongs to one stage at a time.
 type Frame struct {
 	Index  int    // position in decoding order of the output, from 0
 	PTS    int64  // presentation time in the stream's time base

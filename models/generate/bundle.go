@@ -1,10 +1,25 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"uredit/models"
+)
+
+const (
+	bundleName = "colours"
+	licence    = "As the source of uredit. Written by models/generate from a palette; nothing in it was trained and " +
+		"nothing in it is taken from another model."
+	about = "Real ONNX graphs with the interfaces of SAM 3 and Instruct-Pix2Pix that understand colour words and " +
+		"nothing else. They are analytic: arithmetic written out by hand, no weights learnt from data. They let a " +
+		"fresh machine edit a video, and they let a test say to the last digit what the result must be. For real " +
+		"edits export real checkpoints with models/export."
 )
 
 // part is one half of a bundle: files and signatures of graphs by path.
@@ -17,10 +32,8 @@ func newPart() *part {
 	return &part{files: map[string][]byte{}, graphs: map[string]models.Signature{}}
 }
 
-func (p *part) add(files map[string][]byte) { maps.Copy(p.files, files) }
-
 func (p *part) graph(name string, g ops) {
-	p.files[name] = g.Marshal(nil)
+	p.files[name] = g.Marshal(map[string]string{"about": about})
 	in, out := g.Signature()
 	p.graphs[name] = models.Signature{Inputs: in, Outputs: out}
 }
@@ -31,10 +44,9 @@ func bundle(palette []colour) map[string][]byte {
 	parts := map[string]*part{"sam3": sam3Part(palette, v), "pix2pix": pix2pixPart(palette, v)}
 	files := map[string][]byte{}
 	manifest := models.Manifest{
-		Format: models.Format,
-		Name:   "colours",
-		Files:  map[string]models.File{},
-		Graphs: map[string]models.Signature{},
+		Format: models.Format, Name: bundleName, Licence: licence, About: about,
+		Files: map[string]models.File{}, Graphs: map[string]models.Signature{},
+		Notes: json.RawMessage(encodeJSON(notesOn(palette))),
 	}
 	for _, folder := range slices.Sorted(maps.Keys(parts)) {
 		for name, data := range parts[folder].files {
@@ -47,4 +59,67 @@ func bundle(palette []colour) map[string][]byte {
 	}
 	files[models.ManifestName] = encodeJSON(manifest)
 	return files
+}
+
+// describe returns what a manifest says of a file.
+func describe(data []byte) models.File {
+	sum := sha256.Sum256(data)
+	return models.File{SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data))}
+}
+
+// notes is the closed form of an edit, as bundle.json has it. The symbols are
+// those of models/README.md.
+type notes struct {
+	Latents  []string               `json:"latents"`
+	Guidance []string               `json:"guidance"`
+	Repaint  []string               `json:"repaint"`
+	Colours  map[string]colourNotes `json:"colours"`
+}
+
+type colourNotes struct {
+	Words []string `json:"words"`
+	SRGB  string   `json:"srgb"`
+	Luma  float64  `json:"y"`
+	Cb    float64  `json:"cb"`
+	Cr    float64  `json:"cr"`
+	Below float64  `json:"below"`
+	Above float64  `json:"above"`
+}
+
+func notesOn(palette []colour) notes {
+	n := notes{
+		Latents: []string{
+			"R, G, B in -1..1; Y = 0.2126 R + 0.7152 G + 0.0722 B",
+			"latents 0..3: Y of the samples of a 2x2 cell in reading order",
+			"latents 4, 5: the cell's means of (B-Y)/1.8556 and (R-Y)/1.5748",
+			"decoding: R = Y + 1.5748 Cr, B = Y + 1.8556 Cb, G = (Y - 0.2126 R - 0.0722 B)/0.7152",
+		},
+		Guidance: []string{
+			"result = igs*I + (gs/9)*(D - 1.5*I) in latents, without a negative prompt",
+			"I: the picture; D: its repaint in the last colour the prompt names, or I",
+		},
+		Repaint: []string{
+			"Z = (Y+1)/2 - 1/2; Z' = clip(y + below*min(Z,0) + above*max(Z,0), 0, 1); m = mean of the cell's Z'",
+			"D's latents 0..3: 2 Z' - 1; 4, 5: (cb, cr) * min(m/y, (1-m)/(1-y))",
+		},
+		Colours: map[string]colourNotes{},
+	}
+	round := func(x float64) float64 { return math.Round(x*1e6) / 1e6 }
+	for _, c := range palette {
+		p := paintOf(c.target)
+		n.Colours[c.words[0]] = colourNotes{
+			Words: c.words, SRGB: c.target.String(), Luma: round(p.luma), Cb: round(p.cb), Cr: round(p.cr),
+			Below: round(p.below), Above: round(p.above),
+		}
+	}
+	return n
+}
+
+// String writes the colour as #rrggbb.
+func (c rgb) String() string {
+	var b [3]byte
+	for i, v := range c {
+		b[i] = byte(math.Round(v * 255))
+	}
+	return fmt.Sprintf("#%x", b)
 }

@@ -6,26 +6,6 @@ import (
 	"uredit/models/onnxfile"
 )
 
-// textEncoder returns the graph that says which colours each token names: row
-// t of text_features has a 1 in the channel of each.
-func textEncoder(palette []colour, v vocabulary) ops {
-	g := newGraph("text_encoder")
-	ids := g.Input("input_ids", onnxfile.Int64, fmt.Sprint(1, textLength))
-	mask := g.Input("attention_mask", onnxfile.Int64, fmt.Sprint(1, textLength))
-	width := features(palette)
-	table := make([]float32, int64(len(v.tokens))*width)
-	for i, c := range palette {
-		for _, w := range c.words {
-			table[int64(v.word(w))*width+int64(i)] = 1
-		}
-	}
-	embedding := g.Floats([]int64{int64(len(v.tokens)), width}, table...)
-	valid := g.OpAttr("Cast", []onnxfile.Attr{onnxfile.IntAttr("to", int64(onnxfile.Bool))}, mask)
-	g.Output("text_features", onnxfile.Float32, fmt.Sprint(1, textLength, width), g.gather(embedding, ids, 0))
-	g.Output("text_mask", onnxfile.Bool, fmt.Sprint(1, textLength), valid)
-	return g
-}
-
 const (
 	// smallest is the number of samples below which a surface is not there.
 	smallest = 12

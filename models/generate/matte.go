@@ -23,8 +23,8 @@ const (
 
 // matte returns the logits of masks [K,1,L,L]. Away from its boundary a mask
 // is taken as it is. At the boundary each sample is a mixture of what lies
-// inside and outside nearby; its share of the inside is its projection on the
-// line between the two colours, each channel weighed by how steady it is.
+// inside and outside nearby, and its share of the inside says where in it the
+// boundary runs.
 func (g ops) matte(mask, picture, half string) string {
 	picture, edge := g.channels(picture, 0, 3), g.channels(picture, 3, 4)
 	outside := g.not(mask)
@@ -81,7 +81,6 @@ const (
 	basisXC     = 9
 	basisYC     = 12
 	basisCC     = 15
-	basisWidth  = 18
 )
 
 // basis returns the products whose sums a fit needs, [1,18,L/2,L/2]. Positions
@@ -90,7 +89,8 @@ func (g ops) basis(half string) string {
 	x, y := g.ramp(3), g.ramp(2)
 	one := g.Op("Expand", g.Float(1), g.Ints(1, 1, lowRes/2, lowRes/2))
 	x, y = g.mul(one, x), g.mul(one, y)
-	return g.concat(1, one, x, y, g.mul(x, x), g.mul(x, y), g.mul(y, y), half, g.mul(half, x), g.mul(half, y), g.mul(half, half))
+	return g.concat(1, one, x, y, g.mul(x, x), g.mul(x, y), g.mul(y, y),
+		half, g.mul(half, x), g.mul(half, y), g.mul(half, half))
 }
 
 // ramp returns the position along an axis.

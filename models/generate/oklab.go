@@ -40,7 +40,7 @@ func multiply(matrix [][]float64, v []float64) []float64 {
 	out := make([]float64, len(matrix))
 	for i, row := range matrix {
 		for j, w := range row {
-			out[i] += w * v[j]
+			out[i] += float64(w * v[j]) // the conversion forbids fusing, which would depend on the machine
 		}
 	}
 	return out

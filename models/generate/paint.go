@@ -8,7 +8,7 @@ const (
 )
 
 // luma returns the luma of an sRGB colour, 0..1.
-func (c rgb) luma() float64 { return lumaRed*c[0] + lumaGreen*c[1] + lumaBlue*c[2] }
+func (c rgb) luma() float64 { return multiply(toLumaChroma[:1], c[:])[0] }
 
 // chroma returns Cb and Cr of BT.709 of an sRGB colour, -1/2..1/2.
 func (c rgb) chroma() (cb, cr float64) {

@@ -118,7 +118,7 @@ func sigmas() []float32 {
 	product := 1.0
 	for i := range trainSteps {
 		root := math.Sqrt(betaStart) + (math.Sqrt(betaEnd)-math.Sqrt(betaStart))*float64(i)/(trainSteps-1)
-		product *= 1 - root*root
+		product *= 1 - float64(root*root) // not fused, as in multiply
 		table = append(table, float32(math.Sqrt((1-product)/product)))
 	}
 	return table

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"fmt"
+	"maps"
 
 	"uredit/models"
+	"uredit/models/onnxfile"
 )
 
 // sam3Config is sam3.json: the contract "sam3-video/1" without a tracker.
@@ -49,17 +50,37 @@ type sam3Thresholds struct {
 	HighIoU              float64 `json:"high_iou_thresh"`
 }
 
+// textEncoder returns the graph that says which colours each token names: row
+// t of text_features has a 1 in the channel of each.
+func textEncoder(palette []colour, v vocabulary) ops {
+	g := newGraph("text_encoder")
+	ids := g.Input("input_ids", onnxfile.Int64, fmt.Sprint(1, textLength))
+	mask := g.Input("attention_mask", onnxfile.Int64, fmt.Sprint(1, textLength))
+	width := features(palette)
+	table := make([]float32, int64(len(v.tokens))*width)
+	for i, c := range palette {
+		for _, w := range c.words {
+			table[int64(v.word(w))*width+int64(i)] = 1
+		}
+	}
+	embedding := g.Floats([]int64{int64(len(v.tokens)), width}, table...)
+	valid := g.OpAttr("Cast", []onnxfile.Attr{onnxfile.IntAttr("to", int64(onnxfile.Bool))}, mask)
+	g.Output("text_features", onnxfile.Float32, fmt.Sprint(1, textLength, width), g.gather(embedding, ids, 0))
+	g.Output("text_mask", onnxfile.Bool, fmt.Sprint(1, textLength), valid)
+	return g
+}
+
 // sam3Part returns the files of the segmenter and its graphs' signatures.
 func sam3Part(palette []colour, v vocabulary) *part {
 	p := newPart()
 	p.graph("text_encoder.onnx", textEncoder(palette, v))
 	p.graph("vision_encoder.onnx", visionEncoder(palette))
 	p.graph("detector.onnx", detector(palette))
+	maps.Copy(p.files, v.files(textLength))
 	listed := map[string]models.File{}
 	for name, data := range p.files {
 		listed[name] = describe(data)
 	}
-	p.add(v.files(textLength))
 	end := v.id(endOfText)
 	p.files["sam3.json"] = encodeJSON(sam3Config{
 		Format: "sam3-video/1", Semantics: "hf",
@@ -76,10 +97,4 @@ func sam3Part(palette []colour, v vocabulary) *part {
 		Files: listed,
 	})
 	return p
-}
-
-// describe returns what a manifest says of a file.
-func describe(data []byte) models.File {
-	sum := sha256.Sum256(data)
-	return models.File{SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data))}
 }

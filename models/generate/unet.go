@@ -18,7 +18,7 @@ func unet() ops {
 
 	sigma := g.sigma(step)
 	noisy := g.mul(g.channels(sample, 0, latents), g.Op("Sqrt", g.add(g.mul(sigma, sigma), g.Float(1))))
-	clean := g.mul(g.clean0(g.channels(sample, latents, 2*latents), text), g.Float(scalingFactor))
+	clean := g.mul(g.cleanLatents(g.channels(sample, latents, 2*latents), text), g.Float(scalingFactor))
 	g.Output("out_sample", onnxfile.Float32, fmt.Sprint("batch ", latents, " height width"),
 		g.div(g.sub(noisy, clean), sigma))
 	return g
@@ -34,11 +34,11 @@ func (g ops) sigma(step string) string {
 	return g.add(low, g.mul(g.sub(high, low), g.sub(step, below)))
 }
 
-// clean0 returns the unscaled clean latents of each row: zero for a row
+// cleanLatents returns the unscaled clean latents of each row: zero for a row
 // without a picture, the picture I for one without words, and otherwise the
 // target that guidance at the default scales turns into the repaint D:
 // I + (D - imageScale*I)/textScale.
-func (g ops) clean0(image, text string) string {
+func (g ops) cleanLatents(image, text string) string {
 	colour := g.lastColour(text)
 	repaint := g.repaint(image, colour)
 	pull := g.mul(g.sub(repaint, g.mul(image, g.Float(imageScale))), g.Float(1/textScale))

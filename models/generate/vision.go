@@ -1,14 +1,18 @@
 package main
 
-import "uredit/models/onnxfile"
+import (
+	"fmt"
+
+	"uredit/models/onnxfile"
+)
 
 // Sizes of the segmenter, as sam3.json gives them.
 const (
 	imageSize  = 288
 	grid       = imageSize / 4
 	lowRes     = imageSize
-	textLength = 32
-	queries    = 4
+	textLength = 32 // tokens of a prompt
+	queries    = 4  // masks of one run
 )
 
 // features returns the number of channels of the segmenter: one for each
@@ -23,7 +27,13 @@ const (
 	chromaticityContrast = 2.5
 	// spread is how far, in samples at half size, a surface's lightness is
 	// looked for.
-	spread = 32
+	spread = 80
+	// darkestShade is the lightness of a surface's darkest side relative to its
+	// brightest. What is darker has a name of its own.
+	darkestShade = 0.5
+	// steadying is how often lightness is averaged over neighbours first, so
+	// that a bright patch of a texture does not name the whole.
+	steadying = 6
 )
 
 // visionEncoder returns the graph that names the colour of each sample.
@@ -33,7 +43,7 @@ const (
 // side. A surface ends where lightness or chromaticity jumps.
 func visionEncoder(palette []colour) ops {
 	g := newGraph("vision_encoder")
-	pixels := g.Input("pixel_values", onnxfile.Float32, "1 3 288 288")
+	pixels := g.Input("pixel_values", onnxfile.Float32, fmt.Sprint(1, 3, imageSize, imageSize))
 	encoded := g.clip(g.add(g.mul(pixels, g.Float(0.5)), g.Float(0.5)), 0, 1)
 	cones := g.Op("Pow", g.mix(g.mul(encoded, encoded), toCones), g.Float(1.0/3))
 	lab := g.mix(cones, toLab)
@@ -67,7 +77,11 @@ func (g ops) edges(light, chromaticity string) string {
 func (g ops) surfaceLightness(light, edge string) string {
 	half := g.shrink(light, 2)
 	inside := g.not(g.window("MaxPool", edge, 2, 0, 2))
+	share := g.div(inside, g.max(g.mean(inside, 1), g.Float(1e-3)))
 	brightest := g.mul(half, inside)
+	for range steadying {
+		brightest = g.mul(g.mean(brightest, 1), share)
+	}
 	for range spread {
 		brightest = g.mul(g.dilate(brightest, 1), inside)
 	}
@@ -83,7 +97,8 @@ func (g ops) surfaceLightness(light, edge string) string {
 	alone := g.not(g.dilate(inside, reach)) // no side within reach
 	onEdge = g.add(g.mul(alone, half), g.mul(g.not(alone), onEdge))
 	surface := g.add(g.mul(inside, brightest), g.mul(g.not(inside), onEdge))
-	return g.enlarge(surface, 2)
+	shaded := g.mul(g.mean(half, 1), g.Float(1/darkestShade))
+	return g.enlarge(g.min(surface, shaded), 2)
 }
 
 // lookUp returns the table's entry for each sample, as float32.

@@ -164,7 +164,7 @@ func (b *Bundle) inspectGraph(path string) error {
 func (b *Bundle) inside(path string) error {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", b.relative(path), err)
 	}
 	if target != b.dir && !strings.HasPrefix(target, b.dir+string(filepath.Separator)) {
 		return fmt.Errorf("%s leads outside the bundle, to %s", b.relative(path), target)

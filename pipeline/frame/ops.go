@@ -17,6 +17,17 @@ const (
 	Lanczos
 )
 
+// Warp says for the samples of a plane where they are found in another one and
+// how much they count there. It is given on a lattice, linear between the
+// centres of its cells and constant beyond them: cell (i, j) is Step by Step
+// samples and begins at sample (i·Step - Margin, j·Step - Margin).
+type Warp struct {
+	X, Y   Plane32 // positions in the other plane
+	Share  Plane32
+	Step   int
+	Margin int
+}
+
 // Ops are the operations on pixels that the stages leave to a library. The
 // opencv package implements them; pixels stay in the caller's memory. No
 // method keeps a plane after it returns and none allocates Go memory in
@@ -39,6 +50,12 @@ type Ops interface {
 	// Remap32 samples src at (x[i], y[i]) for each sample i of dst with the
 	// filter Linear or Cubic; positions outside src repeat its border.
 	Remap32(dst, src, x, y Plane32, f Filter)
+	// Blend32 moves dst, sample by sample, towards what w finds in src and away
+	// from base: dst += share·(src at (x, y) - base). src is interpolated over
+	// four by four samples (Catmull and Rom) and repeats its border outwards.
+	// Four samples in a row may be taken from four neighbours in src, placed by
+	// their middle. dst and base have one size.
+	Blend32(dst, base, src Plane32, w Warp)
 	// Close frees what the operations hold.
 	Close() error
 }

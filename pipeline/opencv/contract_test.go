@@ -24,6 +24,7 @@ func contract(t *testing.T, ops frame.Ops) {
 	t.Run("Erode", func(t *testing.T) { erodes(t, ops) })
 	t.Run("GaussianBlur", func(t *testing.T) { blurs(t, ops) })
 	t.Run("Remap32", func(t *testing.T) { remaps(t, ops) })
+	t.Run("Blend32", func(t *testing.T) { blends(t, ops) })
 	t.Run("Flow", func(t *testing.T) { flows(t, ops) })
 }
 
@@ -174,6 +175,39 @@ func remaps(t *testing.T, ops frame.Ops) {
 		reference{}.Remap32(want, src, x, y, f)
 		ops.Remap32(got, src, x, y, f)
 		differ32(t, got, want, 0.05)
+	}
+}
+
+// blends moves a plane towards another that is shifted by a fraction and turned
+// a little: less than four samples in a row can tell.
+func blends(t *testing.T, ops frame.Ops) {
+	for _, tt := range []struct{ w, h, step, margin int }{
+		{40, 30, 4, 4}, {37, 29, 4, 4}, {21, 17, 1, 1}, {30, 20, 3, 5}, {5, 3, 8, 0}, {1, 1, 2, 2},
+	} {
+		t.Run(fmt.Sprint(tt), func(t *testing.T) {
+			src := float(scene(40, 30))
+			lw, lh := (tt.w+2*tt.margin)/tt.step+1, (tt.h+2*tt.margin)/tt.step+1
+			warp := frame.Warp{
+				X: frame.NewPlane32(lw+1, lh).Sub(1, 0, lw, lh), Y: frame.NewPlane32(lw, lh),
+				Share: frame.NewPlane32(lw, lh), Step: tt.step, Margin: tt.margin,
+			}
+			for j := range lh {
+				for i := range lw {
+					x, y := float32(i*tt.step-tt.margin), float32(j*tt.step-tt.margin)
+					warp.X.Row(j)[i], warp.Y.Row(j)[i] = x-3.3+y/100, y+2.6+x/500
+					warp.Share.Row(j)[i] = 0.5 + x/100
+				}
+			}
+			base := float(scene(tt.w, tt.h))
+			got, want := frame.NewPlane32(tt.w+3, tt.h+1).Sub(2, 1, tt.w, tt.h), frame.NewPlane32(tt.w, tt.h)
+			for y := range tt.h {
+				copy(got.Row(y), base.Row(y))
+				copy(want.Row(y), base.Row(y))
+			}
+			reference{}.Blend32(want, base, src, warp)
+			ops.Blend32(got, base, src, warp)
+			differ32(t, got, want, 0.6) // of waves of 60 levels: what 1/100 of a sample is worth
+		})
 	}
 }
 

@@ -29,7 +29,8 @@ type Ops struct {
 	kernel gocv.Mat // square of ones of side kernelSide
 	side   int
 
-	vectors  []float32 // dx, dy interleaved, as OpenCV writes them
+	search   unsafe.Pointer // of Flow
+	vectors  []float32      // dx, dy interleaved, as OpenCV writes them
 	from, to frame.Plane
 	dx, dy   frame.Plane32
 }
@@ -41,6 +42,7 @@ func New() *Ops { return &Ops{} }
 
 // Close frees the memory that OpenCV holds for o.
 func (o *Ops) Close() error {
+	o.freeSearch()
 	if o.side == 0 {
 		return nil
 	}

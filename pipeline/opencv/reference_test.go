@@ -101,8 +101,9 @@ func kernel(centre float64, radius, n int, k func(float64) float64) tap {
 }
 
 // keys is the cubic kernel with the slope that OpenCV uses.
-func keys(x float64) float64 {
-	const a = -0.75
+func keys(x float64) float64 { return cubicKernel(x, -0.75) }
+
+func cubicKernel(x, a float64) float64 {
 	x = math.Abs(x)
 	switch {
 	case x < 1:
@@ -205,6 +206,36 @@ func (reference) Remap32(dst, src, x, y frame.Plane32, f frame.Filter) {
 		}
 	}
 }
+
+func (reference) Blend32(dst, base, src frame.Plane32, w frame.Warp) {
+	size := dst.Width * dst.Height
+	x, y, share := frame.NewPlane32(dst.Width, dst.Height), frame.NewPlane32(dst.Width, dst.Height), frame.NewPlane32(dst.Width, dst.Height)
+	for j := range dst.Height {
+		for i := range dst.Width {
+			u := (float64(i+w.Margin)+0.5)/float64(w.Step) - 0.5
+			v := (float64(j+w.Margin)+0.5)/float64(w.Step) - 0.5
+			between := func(p frame.Plane32) float32 {
+				ku, kv := at(u, p.Width, frame.Linear), at(v, p.Height, frame.Linear)
+				return kv.sum(func(b int) float32 { return ku.sum(func(a int) float32 { return p.Row(b)[a] }) })
+			}
+			x.Row(j)[i], y.Row(j)[i], share.Row(j)[i] = between(w.X), between(w.Y), between(w.Share)
+		}
+	}
+	found := frame.NewPlane32(dst.Width, dst.Height)
+	for j := range dst.Height {
+		for i := range dst.Width {
+			kx := kernel(float64(x.Row(j)[i]), 2, src.Width, catmullRom)
+			ky := kernel(float64(y.Row(j)[i]), 2, src.Height, catmullRom)
+			found.Row(j)[i] = ky.sum(func(b int) float32 { return kx.sum(func(a int) float32 { return src.Row(b)[a] }) })
+		}
+	}
+	for i := range size {
+		j, i := i/dst.Width, i%dst.Width
+		dst.Row(j)[i] += share.Row(j)[i] * (found.Row(j)[i] - base.Row(j)[i])
+	}
+}
+
+func catmullRom(x float64) float64 { return cubicKernel(x, -0.5) }
 
 func at(centre float64, n int, f frame.Filter) tap {
 	if f == frame.Cubic {

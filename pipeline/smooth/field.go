@@ -15,8 +15,11 @@ type field struct {
 // cover gives f the rectangle and a size of one sample for step luma samples.
 func (f *field) cover(area image.Rectangle, step int) {
 	f.area = area
-	f.Plane32 = f.Resized((area.Dx()+step-1)/step, (area.Dy()+step-1)/step)
+	f.Plane32 = f.Resized(cells(area.Dx(), step), cells(area.Dy(), step))
 }
+
+// cells returns how many cells of step samples cover n samples.
+func cells(n, step int) int { return (n + step - 1) / step }
 
 // into turns luma positions on one axis into positions in f: p·k + c.
 func into(from, length, samples int) (k, c float32) {
@@ -42,8 +45,7 @@ func affine(dst, src []float32, k, c float32) {
 
 // lattice is a set of luma positions, one for each cell of step by step
 // samples, that covers a region with a spare cell on every side. The step is
-// even, so cells line up with chroma. Motion varies slowly enough to be
-// followed at half the resolution at which it is estimated.
+// even, so cells line up with chroma.
 type lattice struct {
 	area image.Rectangle
 	step int
@@ -55,8 +57,7 @@ type lattice struct {
 const spare = 1
 
 func latticeOver(r image.Rectangle, step int) lattice {
-	w := (r.Dx()+step-1)/step + 2*spare
-	h := (r.Dy()+step-1)/step + 2*spare
+	w, h := cells(r.Dx(), step)+2*spare, cells(r.Dy(), step)+2*spare
 	min := r.Min.Sub(image.Pt(spare*step, spare*step))
 	return lattice{
 		area: image.Rectangle{Min: min, Max: min.Add(image.Pt(w*step, h*step))},

@@ -2,6 +2,7 @@ package smooth
 
 import (
 	"image"
+	"time"
 
 	"uredit/pipeline/frame"
 )
@@ -10,12 +11,23 @@ import (
 // a window is estimated.
 const motionSide = 256
 
+// leastCell is the least side of a cell of the lattice, in luma samples.
+const leastCell = 4
+
 // context is how many cells around the masks the estimate sees.
 const context = 8
 
-// stepOf returns the luma samples of one cell.
-func stepOf(window image.Rectangle) int {
-	return max(1, (max(window.Dx(), window.Dy())+motionSide-1)/motionSide)
+// scale is how finely one shot's motion is known.
+type scale struct {
+	step int // luma samples of one cell of the grid on which motion is estimated
+	// cell is the same for what is kept of it. Motion varies slowly enough to be
+	// followed at half the resolution at which it is estimated.
+	cell int
+}
+
+func scaleOf(window image.Rectangle) scale {
+	step := max(1, (max(window.Dx(), window.Dy())+motionSide-1)/motionSide)
+	return scale{step: step, cell: max(leastCell, 2*step)}
 }
 
 // link is the motion between a frame and the one before it.
@@ -34,23 +46,23 @@ type flow struct {
 
 // motion holds the buffers for links and averages.
 type motion struct {
-	// Of links, at the grid's size.
-	before, after frame.Plane   // luma of the two frames
-	luma, shown   frame.Plane32 // luma of the far end, there and as it is found
-	x, y          frame.Plane32 // where the way there leads
-	backX, backY  frame.Plane32 // the way back from there
-	alpha8        frame.Plane
+	// Of links, at the size of the estimate.
+	before, after frame.Plane // luma of the two frames
+	dx, dy        frame.Plane32
+	spent         time.Duration // on estimates
+
+	// Of links, at the size of what is kept.
+	from, to     frame.Plane   // luma of the two frames
+	luma, shown  frame.Plane32 // luma of the far end, there and as it is found
+	x, y         frame.Plane32 // where the way there leads
+	backX, backY frame.Plane32 // the way back from there
+	alpha8       frame.Plane
 
 	// Of averages, at the lattice's size.
 	path  path
 	near  []neighbour
 	own   frame.Plane32 // the frame's alpha
 	total frame.Plane32
-
-	// Of averages, at a plane's size.
-	mapX, mapY frame.Plane32 // where the samples are in the neighbour's plane
-	share      frame.Plane32 // how much the neighbour counts
-	warped     frame.Plane32 // what is found there
 }
 
 // takeMotion prepares what neighbours will ask of a new frame.
@@ -70,10 +82,10 @@ func (s *Smoother) takeMotion(sl *slot) {
 	s.connect(&sl.link, before, sl)
 }
 
-// reduceAlpha keeps the patch's alpha at the grid's size.
+// reduceAlpha keeps the patch's alpha, a sample for each cell.
 func (s *Smoother) reduceAlpha(sl *slot) {
 	m := &s.motion
-	sl.alpha.cover(sl.region, s.step)
+	sl.alpha.cover(sl.region, s.scale.cell)
 	m.alpha8 = m.alpha8.Resized(sl.alpha.Width, sl.alpha.Height)
 	s.ops.Resize(m.alpha8, sl.item.Patch.Alpha, frame.Area)
 	for i, a := range m.alpha8.Pix {
@@ -85,27 +97,51 @@ func (s *Smoother) reduceAlpha(sl *slot) {
 // masks lie too far apart to be one object's there is no link.
 func (s *Smoother) connect(l *link, before, after *slot) {
 	both := before.region.Union(after.region)
-	if long := 2 * motionSide * s.step; both.Dx() > long || both.Dy() > long {
+	if long := 2 * motionSide * s.scale.step; both.Dx() > long || both.Dy() > long {
 		return
 	}
-	area := both.Inset(-context * s.step).Intersect(image.Rect(0, 0, s.o.Width, s.o.Height))
+	area := both.Inset(-context * s.scale.step).Intersect(image.Rect(0, 0, s.o.Width, s.o.Height))
 	for _, f := range [...]*field{
 		&l.later.dx, &l.later.dy, &l.later.trust, &l.earlier.dx, &l.earlier.dy, &l.earlier.trust,
 	} {
-		f.cover(area, s.step)
+		f.cover(area, s.scale.cell)
 	}
+	s.estimate(l, part(before.item.Frame, area), part(after.item.Frame, area))
 	m := &s.motion
 	w, h := l.later.dx.Width, l.later.dx.Height
-	m.before, m.after = m.before.Resized(w, h), m.after.Resized(w, h)
-	s.ops.Resize(m.before, part(before.item.Frame, area), frame.Area)
-	s.ops.Resize(m.after, part(after.item.Frame, area), frame.Area)
-	s.ops.Flow(l.later.dx.Plane32, l.later.dy.Plane32, m.before, m.after)
-	s.ops.Flow(l.earlier.dx.Plane32, l.earlier.dy.Plane32, m.after, m.before)
-	s.judge(&l.later, &l.earlier, m.before, m.after)
-	s.judge(&l.earlier, &l.later, m.after, m.before)
+	m.from, m.to = m.from.Resized(w, h), m.to.Resized(w, h)
+	s.ops.Resize(m.from, m.before, frame.Area)
+	s.ops.Resize(m.to, m.after, frame.Area)
+	s.judge(&l.later, &l.earlier, m.from, m.to)
+	s.judge(&l.earlier, &l.later, m.to, m.from)
 	l.later.toSamples()
 	l.earlier.toSamples()
 	l.ok = true
+}
+
+// estimate fills the motion of a link, in cells, from the luma of its frames.
+func (s *Smoother) estimate(l *link, before, after frame.Plane) {
+	start := time.Now()
+	m := &s.motion
+	w, h := cells(before.Width, s.scale.step), cells(before.Height, s.scale.step)
+	m.before, m.after = m.before.Resized(w, h), m.after.Resized(w, h)
+	m.dx, m.dy = m.dx.Resized(w, h), m.dy.Resized(w, h)
+	s.ops.Resize(m.before, before, frame.Area)
+	s.ops.Resize(m.after, after, frame.Area)
+	s.ops.Flow(m.dx, m.dy, m.before, m.after)
+	s.keep(&l.later)
+	s.ops.Flow(m.dx, m.dy, m.after, m.before)
+	s.keep(&l.earlier)
+	m.spent += time.Since(start)
+}
+
+// keep brings the motion just estimated to the size of f and to its cells.
+func (s *Smoother) keep(f *flow) {
+	m := &s.motion
+	s.ops.Resize32(f.dx.Plane32, m.dx, frame.Area)
+	s.ops.Resize32(f.dy.Plane32, m.dy, frame.Area)
+	affine(f.dx.Pix, f.dx.Pix, float32(f.dx.Width)/float32(m.dx.Width), 0)
+	affine(f.dy.Pix, f.dy.Pix, float32(f.dy.Height)/float32(m.dy.Height), 0)
 }
 
 func part(f *frame.Frame, r image.Rectangle) frame.Plane {
@@ -122,7 +158,7 @@ func (f *flow) toSamples() {
 // where motion is large), and how much the samples at both ends may differ, in
 // levels squared, until trust falls to a quarter.
 const (
-	missSquared  = 0.5
+	missSquared  = 0.125
 	missPerSpeed = 0.01
 	levelSquared = 14 * 14
 )

@@ -10,6 +10,7 @@ package smooth
 import (
 	"fmt"
 	"image"
+	"time"
 
 	"uredit/pipeline/frame"
 )
@@ -56,7 +57,7 @@ type Smoother struct {
 	slots   []slot // frame i of the shot in slots[i%len(slots)]
 	pushed  int    // frames of this shot so far
 	emitted int    // frames of this shot returned so far
-	step    int    // luma samples of one cell of the motion grids of this shot
+	scale   scale  // of this shot's motion
 	done    []Item
 
 	motion  motion
@@ -93,6 +94,10 @@ func New(ops frame.Ops, o Options) (*Smoother, error) {
 
 // Delay returns the number of frames that are held at most after a Push.
 func (s *Smoother) Delay() int { return s.half }
+
+// FlowTime returns how much of the time spent so far went into estimating
+// motion.
+func (s *Smoother) FlowTime() time.Duration { return s.motion.spent }
 
 // Push takes the next frame and returns those that are complete, in order: the
 // residuals of their patches are smoothed, everything else is as it came. The
@@ -132,7 +137,7 @@ func (s *Smoother) finishShot() {
 // old memory becomes the patch's for the result.
 func (s *Smoother) take(it Item) {
 	if s.pushed == 0 {
-		s.step = stepOf(it.Window)
+		s.scale = scaleOf(it.Window)
 	}
 	sl := s.at(s.pushed)
 	sl.item = it

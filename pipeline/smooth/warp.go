@@ -1,8 +1,6 @@
 package smooth
 
 import (
-	"image"
-
 	"uredit/pipeline/frame"
 )
 
@@ -10,7 +8,7 @@ import (
 type path struct {
 	x, y  frame.Plane32 // where the cells are by now, in luma samples
 	trust frame.Plane32 // of the way so far, 0..1
-	lx    frame.Plane32 // the same places in a field
+	lx    frame.Plane32 // the same places in a field or a plane
 	ly    frame.Plane32
 	step  frame.Plane32 // a field at these places
 	wx    frame.Plane32
@@ -25,12 +23,8 @@ type neighbour struct {
 }
 
 // A neighbour whose largest share is below leastShare is left out: that is less
-// than a level of any residual. From sharpShare on its luma is interpolated over
-// four by four samples; below, what a plain mean of four loses does not show.
-const (
-	leastShare = 1. / 512
-	sharpShare = 1. / 10
-)
+// than a level of any residual.
+const leastShare = 1. / 512
 
 // averageAlongMotion fills the residual of frame i's patch.
 func (s *Smoother) averageAlongMotion(i int) {
@@ -39,7 +33,7 @@ func (s *Smoother) averageAlongMotion(i int) {
 	for c := range out {
 		copy(out[c].Pix, sl.residual[c].Pix)
 	}
-	l := latticeOver(sl.region, 2*s.step)
+	l := latticeOver(sl.region, s.scale.cell)
 	s.startPath(l)
 	s.motion.own = s.motion.own.Resized(l.w, l.h)
 	s.alphaAlongPath(s.motion.own, sl)
@@ -188,53 +182,22 @@ func largest(s []float32) float32 {
 
 // add moves out from a frame's own residual towards a neighbour's by its share.
 func (s *Smoother) add(out *[3]frame.Plane32, sl *slot, nb *neighbour, l lattice) {
-	most := largest(nb.share.Pix)
-	if most < leastShare {
+	if largest(nb.share.Pix) < leastShare {
 		return
 	}
-	sharp := frame.Linear
-	if most >= sharpShare {
-		sharp = frame.Cubic
+	for c := range out {
+		s.ops.Blend32(out[c], sl.residual[c], nb.slot.residual[c], s.warp(nb, l, min(c+1, 2)))
 	}
-	at := nb.slot.region.Min
-	s.grow(nb, l, 1, at)
-	s.blend(out[0], sl.residual[0], nb.slot.residual[0], l.step*spare, sharp)
-	s.grow(nb, l, 2, at)
-	s.blend(out[1], sl.residual[1], nb.slot.residual[1], l.step*spare/2, frame.Linear)
-	s.blend(out[2], sl.residual[2], nb.slot.residual[2], l.step*spare/2, frame.Linear)
 }
 
-// grow brings a neighbour's places and shares from the lattice to a plane with
-// one sample for sub by sub of luma, as places in that plane of a patch that
-// starts at the luma sample at.
-func (s *Smoother) grow(nb *neighbour, l lattice, sub int, at image.Point) {
-	m := &s.motion
-	p := &m.path
+// warp says where a neighbour's plane of one sample for sub by sub of luma shows
+// the cells of the lattice.
+func (s *Smoother) warp(nb *neighbour, l lattice, sub int) frame.Warp {
+	p, at := &s.motion.path, nb.slot.region.Min
 	// Sample j of the plane is centred at luma sub·j + (sub-1)/2.
 	k := 1 / float32(sub)
 	c := -float32(sub-1) / 2 * k
 	affine(p.lx.Pix, nb.x.Pix, k, c-float32(at.X/sub))
 	affine(p.ly.Pix, nb.y.Pix, k, c-float32(at.Y/sub))
-	w, h := l.w*l.step/sub, l.h*l.step/sub
-	m.mapX, m.mapY, m.share = m.mapX.Resized(w, h), m.mapY.Resized(w, h), m.share.Resized(w, h)
-	s.ops.Resize32(m.mapX, p.lx, frame.Linear)
-	s.ops.Resize32(m.mapY, p.ly, frame.Linear)
-	s.ops.Resize32(m.share, nb.share, frame.Linear)
-}
-
-// blend moves out towards the neighbour's plane at the places of grow. The
-// region starts inset samples inside those planes.
-func (s *Smoother) blend(out, own, there frame.Plane32, inset int, f frame.Filter) {
-	m := &s.motion
-	w, h := out.Width, out.Height
-	m.warped = m.warped.Resized(w, h)
-	s.ops.Remap32(m.warped, there, m.mapX.Sub(inset, inset, w, h), m.mapY.Sub(inset, inset, w, h), f)
-	share := m.share.Sub(inset, inset, w, h)
-	for y := range h {
-		o := out.Row(y)
-		a, b, k := own.Row(y)[:len(o)], m.warped.Row(y)[:len(o)], share.Row(y)[:len(o)]
-		for x := range o {
-			o[x] += k[x] * (b[x] - a[x])
-		}
-	}
+	return frame.Warp{X: p.lx, Y: p.ly, Share: nb.share, Step: l.step / sub, Margin: l.step * spare / sub}
 }

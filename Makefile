@@ -48,8 +48,12 @@ test: build ## all tests that need no GPU and no download of weights
 	go vet ./...
 	go test -shuffle=on ./...
 
-race: build ## the same under the race detector
+race: build ## the same under the race detector, and a count of OpenCV's matrices
 	go test -race -shuffle=on ./...
+	go test -tags matprofile ./pipeline/opencv
+
+memory: build ## memory of 960 frames of 1280x720 against 120 frames (minutes)
+	go test ./pipeline -run TestMemory -memory -timeout 30m -v
 
 lint: deps ## gofmt, vet, staticcheck, tidy modules, generated files as generated
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
@@ -70,4 +74,4 @@ fuzz: deps ## each fuzz target for FUZZTIME (default 10s)
 clean: ## remove what was built
 	rm -rf bin $(BUILD)
 
-.PHONY: help deps packages build demo test race lint bench fuzz clean
+.PHONY: help deps packages build demo test race memory lint bench fuzz clean

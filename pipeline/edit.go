@@ -180,6 +180,7 @@ func origin(w crop.Window) image.Point {
 
 // blender brings edits back into their frames.
 type blender struct {
+	ops        frame.Ops
 	compositor *composite.Compositor
 	smoother   *smooth.Smoother
 	held       []*shown // frames that the smoother holds, oldest first
@@ -204,7 +205,7 @@ func (r *run) blending() (*blender, error) {
 	ops := r.engine.NewOps()
 	r.closers = append(r.closers, ops.Close)
 	smoother, err := smooth.New(ops, o)
-	return &blender{compositor: compositor, smoother: smoother}, err
+	return &blender{ops: ops, compositor: compositor, smoother: smoother}, err
 }
 
 // run takes edited frames, smooths their residuals in time, and hands on the
@@ -215,7 +216,7 @@ func (b *blender) run(ctx context.Context, r *run, l *Lane, t turn, in <-chan *s
 		for _, it := range items {
 			s := b.held[0]
 			b.held = b.held[:copy(b.held, b.held[1:])]
-			it.Patch.Paste(s.frame)
+			it.Patch.Paste(b.ops, s.frame)
 			if err := handOver(ctx, l, t, out, s); err != nil {
 				return err
 			}
@@ -229,7 +230,7 @@ func (b *blender) run(ctx context.Context, r *run, l *Lane, t turn, in <-chan *s
 			r.views.put(s.views)
 			s.views = nil
 		}
-		start = l.part("pixels", start)
+		l.part("pixels", start)
 		b.held = append(b.held, s)
 		items := b.smoother.Push(smooth.Item{Frame: s.frame, Patch: s.patch, Window: s.window.Source, Cut: s.cut})
 		l.part("smoothing", start)

@@ -12,6 +12,7 @@ import (
 
 // steady is a 400 by 400 object in a 1280x720 video, edited at 512.
 type steady struct {
+	ops           frame.Ops
 	c             *composite.Compositor
 	s             scene
 	f             *frame.Frame
@@ -29,7 +30,7 @@ func newSteady(tb testing.TB) *steady {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	st := &steady{c: c, s: s, f: texture(1280, 720, 1)}
+	st := &steady{ops: ops, c: c, s: s, f: texture(1280, 720, 1)}
 	st.shown, st.edited = make([]float32, 3*512*512), make([]float32, 3*512*512)
 	st.extract()
 	recolour(st.edited, st.shown)
@@ -40,7 +41,7 @@ func newSteady(tb testing.TB) *steady {
 func (s *steady) extract()  { s.c.Extract(s.shown, s.f, s.s.window, s.s.w, s.s.h) }
 func (s *steady) alpha()    { s.c.Alpha(&s.p, s.s.mask, s.s.bounds) }
 func (s *steady) residual() { s.c.Residual(&s.p, s.edited, s.shown, s.s.window, s.s.w, s.s.h) }
-func (s *steady) paste()    { s.p.Paste(s.f) }
+func (s *steady) paste()    { s.p.Paste(s.ops, s.f) }
 
 func (s *steady) all() {
 	s.extract()

@@ -3,17 +3,16 @@ package composite
 import (
 	"fmt"
 
+	"uredit/pipeline/frame"
 	"uredit/pipeline/media"
 )
 
-// coding turns Y'CbCr samples into the editor's RGB (-1..1) and differences of
-// RGB back into differences of samples.
+// coding is the way from Y'CbCr samples to the editor's RGB (-1..1) and from
+// differences of RGB back to differences of samples, in levels. Colours that RGB
+// cannot hold are clipped.
 type coding struct {
-	// RGB by table: r = y[Y]+rv[Cr], g = y[Y]+gu[Cb]+gv[Cr], b = y[Y]+bu[Cb].
-	y, rv, gu, gv, bu [256]float32
-	// Differences in levels: dY = ky·(kr·dR+kg·dG+kb·dB), dCb = ku·(dB-dL),
-	// dCr = kv·(dR-dL) with the luma difference dL in units of RGB.
-	kr, kg, kb, ky, ku, kv float32
+	rgb    frame.Matrix // of Y, Cb, Cr
+	levels frame.Matrix // of differences of R, G, B
 }
 
 // lumaWeights returns the weights of red and blue in luma. An unspecified
@@ -39,7 +38,7 @@ func lumaWeights(matrix string, height int) (kr, kb float64, err error) {
 	return 0, 0, fmt.Errorf("colour matrix %q is not supported", matrix)
 }
 
-// newCoding prepares the tables for frames of the given height.
+// newCoding prepares the conversions of frames of the given height.
 func newCoding(c media.Colour, height int) (*coding, error) {
 	kr, kb, err := lumaWeights(c.Matrix, height)
 	if err != nil {
@@ -50,62 +49,30 @@ func newCoding(c media.Colour, height int) (*coding, error) {
 		black, luma, chroma = 0, 255, 255
 	}
 	kg := 1 - kr - kb
-	t := &coding{
-		kr: float32(kr), kg: float32(kg), kb: float32(kb),
-		// RGB in -1..1 is twice as wide as RGB in 0..1.
-		ky: float32(luma / 2),
-		ku: float32(chroma / 2 / (2 * (1 - kb))),
-		kv: float32(chroma / 2 / (2 * (1 - kr))),
+	t := &coding{}
+	// With y = (Y-black)/luma, u = (Cb-128)/chroma, v = (Cr-128)/chroma:
+	// R = y + 2(1-kr)v, B = y + 2(1-kb)u, G from y = kr·R + kg·G + kb·B. The
+	// editor's RGB is twice as wide and begins at -1.
+	ru, rv := 0., 2*(1-kr)
+	bu, bv := 2*(1-kb), 0.
+	gu, gv := -kb*bu/kg, -kr*rv/kg
+	t.rgb = frame.Matrix{Low: -1, High: 1}
+	for i, w := range [3][2]float64{{ru, rv}, {gu, gv}, {bu, bv}} {
+		t.rgb.Weights[4*i] = float32(2 / luma)
+		t.rgb.Weights[4*i+1] = float32(2 / chroma * w[0])
+		t.rgb.Weights[4*i+2] = float32(2 / chroma * w[1])
+		t.rgb.Weights[4*i+3] = float32(-2*black/luma - 2*128/chroma*(w[0]+w[1]) - 1)
 	}
-	for i := range 256 {
-		v := (float64(i) - 128) / chroma // -0.5..0.5
-		t.y[i] = float32(2*(float64(i)-black)/luma - 1)
-		t.rv[i] = float32(2 * v * 2 * (1 - kr))
-		t.bu[i] = float32(2 * v * 2 * (1 - kb))
-		t.gv[i] = float32(-2 * v * 2 * (1 - kr) * kr / kg)
-		t.gu[i] = float32(-2 * v * 2 * (1 - kb) * kb / kg)
+	// And back, for differences: dY = luma/2·dL with dL = kr·dR + kg·dG + kb·dB,
+	// dCb and dCr are what dB and dR are beyond dL.
+	t.levels = frame.Matrix{Low: -1, High: 1}
+	l := [3]float64{kr, kg, kb}
+	for k, w := range l {
+		t.levels.Weights[k] = float32(luma / 2 * w)
+		t.levels.Weights[4+k] = float32(-chroma / 2 / bu * w)
+		t.levels.Weights[8+k] = float32(-chroma / 2 / rv * w)
 	}
+	t.levels.Weights[4+2] += float32(chroma / 2 / bu)
+	t.levels.Weights[8+0] += float32(chroma / 2 / rv)
 	return t, nil
-}
-
-// rgb fills the three planes of dst from samples of equal number. Colours that
-// RGB cannot hold are clipped.
-func (t *coding) rgb(dst []float32, y, cb, cr []byte) {
-	n := len(y)
-	r, g, b := dst[:n], dst[n:2*n], dst[2*n:3*n]
-	cb, cr = cb[:n], cr[:n]
-	for i, s := range y {
-		l, u, v := t.y[s], cb[i], cr[i]
-		r[i] = clip(l + t.rv[v])
-		g[i] = clip(l + t.gu[u] + t.gv[v])
-		b[i] = clip(l + t.bu[u])
-	}
-}
-
-// difference fills dy, du and dv with what must be added to samples of source
-// to make them edited, in levels. Both pictures are planar RGB.
-func (t *coding) difference(dy, du, dv, edited, source []float32) {
-	n := len(dy)
-	er, eg, eb := edited[:n], edited[n:2*n], edited[2*n:3*n]
-	sr, sg, sb := source[:n], source[n:2*n], source[2*n:3*n]
-	du, dv = du[:n], dv[:n]
-	for i := range dy {
-		r := clip(er[i]) - sr[i]
-		g := clip(eg[i]) - sg[i]
-		b := clip(eb[i]) - sb[i]
-		l := t.kr*r + t.kg*g + t.kb*b
-		dy[i] = t.ky * l
-		du[i] = t.ku * (b - l)
-		dv[i] = t.kv * (r - l)
-	}
-}
-
-func clip(v float32) float32 {
-	if v > 1 {
-		return 1
-	}
-	if v < -1 {
-		return -1
-	}
-	return v
 }

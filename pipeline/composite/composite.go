@@ -67,7 +67,7 @@ func (c *Compositor) Extract(dst []float32, f *frame.Frame, window image.Rectang
 		c.shown[i] = c.shown[i].Resized(w, h)
 		c.ops.Resize(c.shown[i], p, filter(i, p.Width, w))
 	}
-	c.coding.rgb(dst[:3*w*h], c.shown[0].Pix, c.shown[1].Pix, c.shown[2].Pix)
+	c.ops.Matrix(channels(dst, w, h), c.shown, &c.coding.rgb)
 }
 
 // Residual fills p's residual with the edit: source is what Extract gave for
@@ -80,7 +80,7 @@ func (c *Compositor) Residual(p *frame.Patch, edited, source []float32, window i
 	for i := range c.diff {
 		c.diff[i] = c.diff[i].Resized(w, h)
 	}
-	c.coding.difference(c.diff[0].Pix, c.diff[1].Pix, c.diff[2].Pix, edited[:3*w*h], source[:3*w*h])
+	c.ops.Difference(c.diff, channels(edited, w, h), channels(source, w, h), &c.coding.levels)
 	for i, d := range c.diff {
 		r := shrink(window, i)
 		if r.Dx() != w || r.Dy() != h {
@@ -90,6 +90,15 @@ func (c *Compositor) Residual(p *frame.Patch, edited, source []float32, window i
 		}
 		place(p.Residual[i], shrink(p.Region, i), d, r)
 	}
+}
+
+// channels returns the three planes of a picture of w by h.
+func channels(pix []float32, w, h int) (planes [3]frame.Plane32) {
+	n := w * h
+	for i := range planes {
+		planes[i] = frame.Plane32{Pix: pix[i*n : (i+1)*n], Stride: w, Width: w, Height: h}
+	}
+	return planes
 }
 
 // place copies src, which lies at from, into dst, which lies at to. Where dst

@@ -93,7 +93,7 @@ func (s scene) paste(t testing.TB, f *frame.Frame, edit editor) (*frame.Frame, *
 	c.Alpha(p, s.mask, s.bounds)
 	c.Residual(p, edited, shown, s.window, s.w, s.h)
 	out := &frame.Frame{Width: f.Width, Height: f.Height, Pix: append([]byte(nil), f.Pix...)}
-	p.Paste(out)
+	p.Paste(ops, out)
 	return out, p
 }
 

@@ -28,6 +28,14 @@ type Warp struct {
 	Margin int
 }
 
+// Matrix is a linear function of the three samples (a, b, c) at one place:
+// component i of the result is w[0]·a + w[1]·b + w[2]·c + w[3] with w =
+// Weights[4*i:]. Low and High are bounds, used as each operation says.
+type Matrix struct {
+	Weights   [12]float32
+	Low, High float32
+}
+
 // Ops are the operations on pixels that the stages leave to a library. The
 // opencv package implements them; pixels stay in the caller's memory. No
 // method keeps a plane after it returns and none allocates Go memory in
@@ -56,6 +64,16 @@ type Ops interface {
 	// Four samples in a row may be taken from four neighbours in src, placed by
 	// their middle. dst and base have one size.
 	Blend32(dst, base, src Plane32, w Warp)
+	// Add adds residual·alpha/255 to dst, rounded to the nearest level and kept
+	// in 0..255. A sample whose alpha is 0 keeps its value. All planes have one
+	// size.
+	Add(dst Plane, residual Plane32, alpha Plane)
+	// Matrix fills dst with m of src, kept within m's bounds. All planes have one
+	// size.
+	Matrix(dst [3]Plane32, src [3]Plane, m *Matrix)
+	// Difference fills dst with m of a - b, where a is kept within m's bounds
+	// first. All planes have one size.
+	Difference(dst, a, b [3]Plane32, m *Matrix)
 	// Close frees what the operations hold.
 	Close() error
 }

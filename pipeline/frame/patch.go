@@ -37,36 +37,14 @@ func (p *Patch) Empty() bool { return p.Region.Empty() }
 
 // Paste adds the patch to f. A sample whose alpha is 0 keeps its value to the
 // last bit; the others are rounded to the nearest level and kept in 0..255.
-func (p *Patch) Paste(f *Frame) {
+func (p *Patch) Paste(ops Ops, f *Frame) {
 	if p.Empty() {
 		return
 	}
 	x, y, w, h := p.Region.Min.X, p.Region.Min.Y, p.Region.Dx(), p.Region.Dy()
-	paste(f.Y().Sub(x, y, w, h), p.Residual[0], p.Alpha)
-	paste(f.Cb().Sub(x/2, y/2, w/2, h/2), p.Residual[1], p.AlphaC)
-	paste(f.Cr().Sub(x/2, y/2, w/2, h/2), p.Residual[2], p.AlphaC)
-}
-
-func paste(dst Plane, residual Plane32, alpha Plane) {
-	for y := range dst.Height {
-		d := dst.Row(y)
-		r := residual.Row(y)[:len(d)]
-		a := alpha.Row(y)[:len(d)]
-		for x := range d {
-			if a[x] == 0 {
-				continue
-			}
-			v := float32(d[x]) + float32(a[x])*(1./255)*r[x] + 0.5
-			switch {
-			case v >= 255:
-				d[x] = 255
-			case v > 0:
-				d[x] = byte(v)
-			default:
-				d[x] = 0
-			}
-		}
-	}
+	ops.Add(f.Y().Sub(x, y, w, h), p.Residual[0], p.Alpha)
+	ops.Add(f.Cb().Sub(x/2, y/2, w/2, h/2), p.Residual[1], p.AlphaC)
+	ops.Add(f.Cr().Sub(x/2, y/2, w/2, h/2), p.Residual[2], p.AlphaC)
 }
 
 // Resized returns a packed plane of w by h samples in p's memory, or in new

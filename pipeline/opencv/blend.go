@@ -10,7 +10,6 @@ import "C"
 
 import (
 	"fmt"
-	"unsafe"
 
 	"uredit/pipeline/frame"
 )
@@ -27,11 +26,9 @@ func (o *Ops) Blend32(dst, base, src frame.Plane32, w frame.Warp) {
 		return
 	}
 	check32("Blend32", dst, base, src, w.X, w.Y, w.Share)
-	C.uredit_blend(first(dst), C.int(dst.Stride), first(base), C.int(base.Stride), C.int(dst.Width), C.int(dst.Height),
-		first(src), C.int(src.Stride), C.int(src.Width), C.int(src.Height),
-		first(w.X), C.int(w.X.Stride), first(w.Y), C.int(w.Y.Stride),
-		first(w.Share), C.int(w.Share.Stride), C.int(w.X.Width), C.int(w.X.Height),
+	C.uredit_blend(floats(dst.Pix), C.int(dst.Stride), floats(base.Pix), C.int(base.Stride), C.int(dst.Width), C.int(dst.Height),
+		floats(src.Pix), C.int(src.Stride), C.int(src.Width), C.int(src.Height),
+		floats(w.X.Pix), C.int(w.X.Stride), floats(w.Y.Pix), C.int(w.Y.Stride),
+		floats(w.Share.Pix), C.int(w.Share.Stride), C.int(w.X.Width), C.int(w.X.Height),
 		C.int(w.Step), C.int(w.Margin))
 }
-
-func first(p frame.Plane32) *C.float { return (*C.float)(unsafe.Pointer(unsafe.SliceData(p.Pix))) }

@@ -25,6 +25,8 @@ func contract(t *testing.T, ops frame.Ops) {
 	t.Run("GaussianBlur", func(t *testing.T) { blurs(t, ops) })
 	t.Run("Remap32", func(t *testing.T) { remaps(t, ops) })
 	t.Run("Blend32", func(t *testing.T) { blends(t, ops) })
+	t.Run("Add", func(t *testing.T) { adds(t, ops) })
+	t.Run("Matrix", func(t *testing.T) { matrices(t, ops) })
 	t.Run("Flow", func(t *testing.T) { flows(t, ops) })
 }
 
@@ -208,6 +210,63 @@ func blends(t *testing.T, ops frame.Ops) {
 			ops.Blend32(got, base, src, warp)
 			differ32(t, got, want, 0.6) // of waves of 60 levels: what 1/100 of a sample is worth
 		})
+	}
+}
+
+func adds(t *testing.T, ops frame.Ops) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	got, guard := inner(t, 45, 33)
+	want, alpha, residual := frame.NewPlane(45, 33), frame.NewPlane(47, 33).Sub(1, 0, 45, 33), frame.NewPlane32(48, 33).Sub(2, 0, 45, 33)
+	for y := range want.Height {
+		for x := range want.Row(y) {
+			v := byte(rng.IntN(256))
+			got.Row(y)[x], want.Row(y)[x] = v, v
+			alpha.Row(y)[x] = byte(max(0, rng.IntN(300)-44))
+			residual.Row(y)[x] = float32(rng.NormFloat64() * 120)
+			if alpha.Row(y)[x] == 0 {
+				residual.Row(y)[x] = float32(math.NaN())
+			}
+		}
+	}
+	before := append([]byte(nil), got.Pix...)
+	reference{}.Add(want, residual, alpha)
+	ops.Add(got, residual, alpha)
+	differ(t, got, want, 1) // where the sum lies between two levels
+	guard()
+	for y := range alpha.Height {
+		for x, a := range alpha.Row(y) {
+			if i := y*got.Stride + x; a == 0 && got.Pix[i] != before[i] {
+				t.Fatalf("(%d, %d) changed where alpha is 0", x, y)
+			}
+		}
+	}
+}
+
+func matrices(t *testing.T, ops frame.Ops) {
+	m := &frame.Matrix{Weights: [12]float32{.01, .002, -.003, -1, .004, .005, .006, -1.5, -.01, .02, .001, 0}, Low: -1, High: 1}
+	var src [3]frame.Plane
+	var a, b, got, want [3]frame.Plane32
+	for i := range 3 {
+		src[i], _ = inner(t, 37, 20)
+		got[i], want[i] = frame.NewPlane32(40, 20).Sub(1, 0, 37, 20), frame.NewPlane32(37, 20)
+		b[i] = float(scene(37, 20))
+		a[i] = float(scene(37, 20))
+		for y := range src[i].Height {
+			copy(src[i].Row(y), scene(37, 20+i).Row(y))
+			for x := range a[i].Row(y) {
+				a[i].Row(y)[x] *= float32(i) - .01
+			}
+		}
+	}
+	reference{}.Matrix(want, src, m)
+	ops.Matrix(got, src, m)
+	for i := range want {
+		differ32(t, got[i], want[i], 1e-5)
+	}
+	reference{}.Difference(want, a, b, m)
+	ops.Difference(got, a, b, m)
+	for i := range want {
+		differ32(t, got[i], want[i], 1e-4)
 	}
 }
 

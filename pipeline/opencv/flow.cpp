@@ -1,5 +1,8 @@
 // Dense inverse search for Ops.Flow, which gocv v0.31.0 does not offer.
+#include <stdint.h>
+
 #include <exception>
+
 #include <opencv2/core.hpp>
 #include <opencv2/video/tracking.hpp>
 
@@ -29,7 +32,7 @@ extern "C" void uredit_search_free(void *s) { delete (search *)s; }
 
 // uredit_search_run returns 0, or 1 when OpenCV refuses the planes.
 extern "C" int uredit_search_run(void *handle, float *dx, int dx_stride, float *dy, int dy_stride,
-                                 unsigned char *from, int from_stride, unsigned char *to, int to_stride, int w, int h) {
+                                 uint8_t *from, int from_stride, uint8_t *to, int to_stride, int w, int h) {
   try {
     search *s = (search *)handle;
     cv::Mat a = wrap(CV_8UC1, from, from_stride, w, h), b = wrap(CV_8UC1, to, to_stride, w, h);

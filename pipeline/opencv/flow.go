@@ -1,14 +1,14 @@
 package opencv
 
+// #include <stdint.h>
 // void *uredit_search_new(int finest, int iterations, int refinements);
 // void uredit_search_free(void *search);
 // int uredit_search_run(void *search, float *dx, int dx_stride, float *dy, int dy_stride,
-//     unsigned char *from, int from_stride, unsigned char *to, int to_stride, int w, int h);
+//     uint8_t *from, int from_stride, uint8_t *to, int to_stride, int w, int h);
 import "C"
 
 import (
 	"fmt"
-	"unsafe"
 
 	"gocv.io/x/gocv"
 
@@ -81,8 +81,8 @@ func (o *Ops) estimate(dx, dy frame.Plane32, from, to frame.Plane) {
 	if o.search == nil {
 		o.search = C.uredit_search_new(searchFinest, searchIterations, searchRefinements)
 	}
-	bad := C.uredit_search_run(o.search, first(dx), C.int(dx.Stride), first(dy), C.int(dy.Stride),
-		first8(from), C.int(from.Stride), first8(to), C.int(to.Stride), C.int(from.Width), C.int(from.Height))
+	bad := C.uredit_search_run(o.search, floats(dx.Pix), C.int(dx.Stride), floats(dy.Pix), C.int(dy.Stride),
+		octets(from.Pix), C.int(from.Stride), octets(to.Pix), C.int(to.Stride), C.int(from.Width), C.int(from.Height))
 	if bad != 0 {
 		panic(fmt.Sprintf("opencv: Flow: no motion between planes of %dx%d", from.Width, from.Height))
 	}
@@ -95,8 +95,6 @@ func (o *Ops) freeSearch() {
 		o.search = nil
 	}
 }
-
-func first8(p frame.Plane) *C.uchar { return (*C.uchar)(unsafe.SliceData(p.Pix)) }
 
 func (o *Ops) farneback(dx, dy frame.Plane32, from, to frame.Plane) {
 	w, h := from.Width, from.Height

@@ -244,4 +244,45 @@ func at(centre float64, n int, f frame.Filter) tap {
 	return kernel(centre, 1, n, func(x float64) float64 { return max(0, 1-math.Abs(x)) })
 }
 
+func (reference) Add(dst frame.Plane, residual frame.Plane32, alpha frame.Plane) {
+	for y := range dst.Height {
+		for x, a := range alpha.Row(y) {
+			if a > 0 {
+				v := float64(dst.Row(y)[x]) + float64(residual.Row(y)[x])*float64(a)/255
+				dst.Row(y)[x] = byte(min(max(math.Round(v), 0), 255))
+			}
+		}
+	}
+}
+
+func (reference) Matrix(dst [3]frame.Plane32, src [3]frame.Plane, m *frame.Matrix) {
+	for y := range dst[0].Height {
+		for x := range dst[0].Width {
+			for i, v := range product(m, func(k int) float32 { return float32(src[k].Row(y)[x]) }) {
+				dst[i].Row(y)[x] = min(max(v, m.Low), m.High)
+			}
+		}
+	}
+}
+
+func (reference) Difference(dst, a, b [3]frame.Plane32, m *frame.Matrix) {
+	for y := range dst[0].Height {
+		for x := range dst[0].Width {
+			for i, v := range product(m, func(k int) float32 {
+				return min(max(a[k].Row(y)[x], m.Low), m.High) - b[k].Row(y)[x]
+			}) {
+				dst[i].Row(y)[x] = v
+			}
+		}
+	}
+}
+
+func product(m *frame.Matrix, at func(int) float32) (out [3]float32) {
+	for i := range out {
+		w := m.Weights[4*i:]
+		out[i] = w[0]*at(0) + w[1]*at(1) + w[2]*at(2) + w[3]
+	}
+	return out
+}
+
 func (reference) Close() error { return nil }

@@ -12,8 +12,8 @@ type classic struct {
 	mean frame.Plane32
 }
 
-// take keeps the frame as it will look without smoothing.
-func (c *classic) take(sl *slot) {
+// takePlaces keeps the frame as it will look without smoothing.
+func (s *Smoother) takePlaces(sl *slot) {
 	f := sl.item.Frame
 	if sl.edited == nil {
 		sl.edited = frame.New(f.Width, f.Height)
@@ -21,7 +21,7 @@ func (c *classic) take(sl *slot) {
 	copy(sl.edited.Pix, f.Pix)
 	p := *sl.item.Patch
 	p.Residual = sl.residual
-	p.Paste(sl.edited)
+	p.Paste(s.ops, sl.edited)
 }
 
 // averagePlaces fills the residual of frame i's patch so that inside the mask

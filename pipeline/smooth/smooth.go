@@ -144,7 +144,7 @@ func (s *Smoother) take(it Item) {
 	sl.region = it.Patch.Region
 	sl.residual, it.Patch.Residual = it.Patch.Residual, sl.residual
 	if s.o.Classic {
-		s.classic.take(sl)
+		s.takePlaces(sl)
 	} else {
 		s.takeMotion(sl)
 	}

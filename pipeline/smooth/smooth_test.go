@@ -16,6 +16,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// pixels is for pasting, which keeps nothing of its own.
+var pixels = opencv.New()
+
 var (
 	none    = smooth.Options{Window: 1, Alpha: 0.3}
 	along   = smooth.Options{Window: 5, Alpha: 0.3}
@@ -174,8 +177,8 @@ func TestNothingToSmooth(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for i, it := range run(t, f, tt.n, tt.o) {
 				want := f.item(i)
-				want.Patch.Paste(want.Frame)
-				it.Patch.Paste(it.Frame)
+				want.Patch.Paste(pixels, want.Frame)
+				it.Patch.Paste(pixels, it.Frame)
 				if !slices.Equal(it.Frame.Pix, want.Frame.Pix) {
 					t.Errorf("frame %d changed", i)
 				}
@@ -214,9 +217,9 @@ func TestClassicMean(t *testing.T) {
 	f := newFilm(240, 220, 70, moving(2, 0))
 	raw, got := run(t, f, 7, none), run(t, f, 7, classic)
 	for _, it := range raw {
-		it.Patch.Paste(it.Frame)
+		it.Patch.Paste(pixels, it.Frame)
 	}
-	got[3].Patch.Paste(got[3].Frame)
+	got[3].Patch.Paste(pixels, got[3].Frame)
 	for y := range f.h {
 		for x := range f.w {
 			p := got[3].Patch

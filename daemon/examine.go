@@ -214,7 +214,10 @@ func (r reason) files() spool.Reason {
 // reject moves a claim aside with its reason. Data may be nil.
 func (d *Daemon) reject(c *spool.Claim, data []byte, why error) error {
 	r := reason{Job: c.Job, Source: c.Source, At: time.Now().UTC().Truncate(time.Millisecond), Errors: faults(why)}
-	r.JobID, r.OutputDir = names(requestFile(c), data)
+	if m, fault := document.Parse(requestFile(c), data, job.MaxRequestBytes); fault == nil {
+		r.JobID, r.OutputDir = names(m)
+		locate(r.Errors, requestFile(c), m)
+	}
 	if err := d.tellRejected(c.Job, &r); err != nil {
 		d.log.Warn("tell of a rejection in output_dir", "job", c.Job, "err", err)
 	}
@@ -237,13 +240,21 @@ func faults(err error) job.Errors {
 	return job.Errors{{Code: job.CodeInternal, Message: err.Error(), Err: err}}
 }
 
+// locate gives the faults that came to light after the request was read, such as
+// a path outside of the roots, the line of the key that is to blame.
+func locate(list job.Errors, file string, m *document.Mapping) {
+	for i, e := range list {
+		if line := m.Line(e.Key); e.File == "" && line > 0 {
+			located := *e
+			located.File, located.Line = file, line
+			list[i] = &located
+		}
+	}
+}
+
 // names returns the job_id and the output_dir of a request that may be bad in
 // all else, "" where it does not say.
-func names(file string, data []byte) (jobID, outputDir string) {
-	m, fault := document.Parse(file, data, job.MaxRequestBytes)
-	if fault != nil {
-		return "", ""
-	}
+func names(m *document.Mapping) (jobID, outputDir string) {
 	m.String("job_id", &jobID)
 	m.String("output_dir", &outputDir)
 	if job.CheckID(jobID) != nil {

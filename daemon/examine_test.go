@@ -29,10 +29,10 @@ func TestRejections(t *testing.T) {
 		{"a job_id that is a path", mkdirOut, func(s site) string { return s.request("../j", "out", "blue") }, job.CodeInvalidRequest, "job_id", false},
 		{"input outside the roots", mkdirOut, func(s site) string {
 			return strings.Replace(s.request("j", "out", "blue"), s.path("data", "in.mp4"), "/etc/passwd", 1)
-		}, job.CodePathOutside, "/etc/passwd", true},
+		}, job.CodePathOutside, "x.yaml:2: input_video_path: /etc/passwd", true},
 		{"output outside the roots", nil, func(s site) string {
 			return strings.Replace(s.request("j", "out", "blue"), s.out("out"), s.path("elsewhere"), 1)
-		}, job.CodePathOutside, "elsewhere", false},
+		}, job.CodePathOutside, "x.yaml:3: output_dir: ", false},
 		{"no input", mkdirOut, func(s site) string {
 			return strings.Replace(s.request("j", "out", "blue"), "in.mp4", "none.mp4", 1)
 		}, job.CodeInputMissing, "none.mp4", true},

@@ -89,7 +89,7 @@ func TestParse(t *testing.T) {
 
 func TestParseFaults(t *testing.T) {
 	tests := []struct{ text, want string }{
-		{"", "c.yaml: the file is empty"},
+		{"", "c.yaml: the file is empty (hint: write lines such as  key: value)"},
 		{"root: /s\nrots: [/a]\n", "c.yaml:2: rots: no such key (hint: did you mean roots?)"},
 		{"log:\n  levle: info\n", "c.yaml:2: log.levle: no such key (hint: did you mean level?)"},
 		{"log:\n  level: loud\n", `c.yaml:2: log.level: "loud" is not known (hint: write debug, info, warn or error)`},

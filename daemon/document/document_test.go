@@ -106,7 +106,7 @@ func TestOverride(t *testing.T) {
 	if s != "12" || i != 0 || !reflect.DeepEqual(l, []string{"a", "b"}) {
 		t.Errorf("got %q, %d, %q", s, i, l)
 	}
-	if got := fmt.Sprint(m.Faults()[0]); got != `VAR_in.i: text "many" is not a whole number` {
+	if got := fmt.Sprint(m.Faults()[0]); got != `VAR_in.i: text "many" is not a whole number (hint: write digits)` {
 		t.Error(got)
 	}
 }
@@ -127,7 +127,7 @@ func TestFaultsOnce(t *testing.T) {
 	for _, f := range m.Faults() {
 		got = append(got, f.Error())
 	}
-	want := []string{`d.yaml:1: a: text "x" is not a whole number`, `d.yaml:2: b: text "y" is not a whole number`, "d.yaml: missing: the key is missing"}
+	want := []string{`d.yaml:1: a: text "x" is not a whole number (hint: write digits)`, `d.yaml:2: b: text "y" is not a whole number (hint: write digits)`, "d.yaml: missing: the key is missing"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

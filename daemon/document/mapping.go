@@ -114,7 +114,7 @@ func (m *Mapping) scalar(key, wanted string) *yaml.Node {
 		m.Fault(key, "the key has no value", "give "+wanted+" or remove the line")
 		return nil
 	case n.Kind != yaml.ScalarNode:
-		m.Fault(key, fmt.Sprintf("%s is not %s", describe(n), wanted), "")
+		m.Fault(key, fmt.Sprintf("%s is not %s", describe(n), wanted), "write one value")
 		return nil
 	}
 	return n
@@ -144,6 +144,9 @@ func (m *Mapping) Unknown(hints map[string]string) {
 		hint := hints[key]
 		if near := nearest(key, m.known); hint == "" && near != "" {
 			hint = "did you mean " + near + "?"
+		}
+		if hint == "" {
+			hint = "remove the line"
 		}
 		m.Fault(key, "no such key", hint)
 	}

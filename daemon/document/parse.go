@@ -13,6 +13,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// emptyHint is what belongs in a file that holds nothing.
+const emptyHint = "write lines such as  key: value"
+
 // maxDepth bounds how deep values lie within each other.
 const maxDepth = 32
 
@@ -39,7 +42,7 @@ func Parse(name string, data []byte, limit int) (*Mapping, *Fault) {
 	var fault *Fault
 	switch {
 	case len(bytes.TrimSpace(text)) == 0:
-		fault = &Fault{Message: "the file is empty"}
+		fault = &Fault{Message: "the file is empty", Hint: emptyHint}
 	case isJSON(name, text):
 		root, fault = parseJSON(text)
 	default:
@@ -50,7 +53,7 @@ func Parse(name string, data []byte, limit int) (*Mapping, *Fault) {
 	}
 	if fault == nil && root.Kind != yaml.MappingNode {
 		fault = &Fault{Line: root.Line, Message: describe(root) + " stands where keys and values are wanted",
-			Hint: "write lines such as  key: value"}
+			Hint: emptyHint}
 	}
 	if fault != nil {
 		fault.File = name
@@ -91,7 +94,7 @@ func parseYAML(data []byte) (*yaml.Node, *Fault) {
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var doc yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
-		return nil, &Fault{Message: "the file is empty"}
+		return nil, &Fault{Message: "the file is empty", Hint: emptyHint}
 	} else if err != nil {
 		return nil, syntaxFault(data, err)
 	}
@@ -103,7 +106,7 @@ func parseYAML(data []byte) (*yaml.Node, *Fault) {
 		return nil, syntaxFault(data, err)
 	}
 	if len(doc.Content) != 1 || isNull(doc.Content[0]) {
-		return nil, &Fault{Message: "the file is empty"}
+		return nil, &Fault{Message: "the file is empty", Hint: emptyHint}
 	}
 	return doc.Content[0], nil
 }

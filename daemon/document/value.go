@@ -72,6 +72,9 @@ func numberHint(n *yaml.Node) string {
 	if _, err := strconv.ParseFloat(comma, 64); err == nil {
 		return "write " + comma + ", with a decimal point"
 	}
+	if !strings.ContainsAny(text, "0123456789") {
+		return "write digits"
+	}
 	return ""
 }
 

@@ -48,7 +48,7 @@ func parse(file string, data []byte, dir string) (Request, []string, error) {
 	if fault != nil {
 		e := invalid(fault)
 		if len(data) > MaxRequestBytes {
-			e.Code = CodeTooLarge
+			e.Code, e.Hint = CodeTooLarge, "a request holds a few lines; it names its video by a path"
 		}
 		return Request{}, nil, Errors{e}
 	}
@@ -60,7 +60,7 @@ func parse(file string, data []byte, dir string) (Request, []string, error) {
 	}
 	for _, key := range required {
 		if !m.Has(key) {
-			m.Fault(key, "the key is missing", "")
+			m.Fault(key, "the key is missing", "write a line  "+key+": ...")
 		}
 	}
 	for _, f := range r.check() {

@@ -60,10 +60,10 @@ func TestOldDict(t *testing.T) {
 
 func TestParseFaults(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"empty", "", "r.yaml: the file is empty"},
-		{"blank", "\n# nothing yet\n", "r.yaml: the file is empty"},
-		{"only an end", "...\n", "r.yaml: the file is empty"},
-		{"null", "~\n", "r.yaml: the file is empty"},
+		{"empty", "", "r.yaml: the file is empty (hint: write lines such as  key: value)"},
+		{"blank", "\n# nothing yet\n", "r.yaml: the file is empty (hint: write lines such as  key: value)"},
+		{"only an end", "...\n", "r.yaml: the file is empty (hint: write lines such as  key: value)"},
+		{"null", "~\n", "r.yaml: the file is empty (hint: write lines such as  key: value)"},
 		{"list", "- a\n- b\n", "r.yaml:1: a list stands where keys and values are wanted (hint: write lines such as  key: value)"},
 		{"text", "make it blue", `r.yaml:1: text "make it blue" stands where keys and values are wanted (hint: write lines such as  key: value)`},
 		{"two documents", valid + "---\njob_id: b\n", "r.yaml:6: a second document begins (hint: one file holds one document: remove the line --- or split the file)"},
@@ -76,22 +76,22 @@ func TestParseFaults(t *testing.T) {
 		{"quote", "job_id: 'it's'\n", "r.yaml:1: not YAML: did not find expected key (hint: look for a quote, bracket or indentation that is wrong here or in the next lines)"},
 		{"star", "job_id: a\nmask_prompt: *ball\n", "r.yaml:2: not YAML: unknown anchor 'ball' referenced (hint: put text that begins with * in quotes)"},
 		{"torn by NUL", "job_id: a\n\x00\x00", `r.yaml:2: the text contains the control character '\x00'`},
-		{"too large", "# " + strings.Repeat("x", job.MaxRequestBytes), "r.yaml: the file has 262146 bytes, more than 262144"},
-		{"nothing but a key", "priority: 3\n", `r.yaml: job_id: the key is missing
-r.yaml: input_video_path: the key is missing
-r.yaml: output_dir: the key is missing
-r.yaml: mask_prompt: the key is missing
-r.yaml: edit_prompt: the key is missing`},
+		{"too large", "# " + strings.Repeat("x", job.MaxRequestBytes), "r.yaml: the file has 262146 bytes, more than 262144 (hint: a request holds a few lines; it names its video by a path)"},
+		{"nothing but a key", "priority: 3\n", `r.yaml: job_id: the key is missing (hint: write a line  job_id: ...)
+r.yaml: input_video_path: the key is missing (hint: write a line  input_video_path: ...)
+r.yaml: output_dir: the key is missing (hint: write a line  output_dir: ...)
+r.yaml: mask_prompt: the key is missing (hint: write a line  mask_prompt: ...)
+r.yaml: edit_prompt: the key is missing (hint: write a line  edit_prompt: ...)`},
 
 		{"fraction", valid + "\nnum_inference_steps: 3.5\n", "r.yaml:7: num_inference_steps: 3.5 is not a whole number (hint: write 3 or 4)"},
 		{"unknown key", valid + "guidence_scale: 3\n", "r.yaml:6: guidence_scale: no such key (hint: did you mean guidance_scale?)"},
 		{"hyphens", valid + "Max-Frames: 3\n", "r.yaml:6: Max-Frames: no such key (hint: did you mean max_frames?)"},
-		{"nothing like it", valid + "colour: 3\n", "r.yaml:6: colour: no such key"},
+		{"nothing like it", valid + "colour: 3\n", "r.yaml:6: colour: no such key (hint: remove the line)"},
 		{"misplaced", valid + "model_path: /m\n", "r.yaml:6: model_path: no such key (hint: it belongs below extra:)"},
 		{"merge", valid + "<<: {seed: 1}\n", "r.yaml:6: <<: no such key (hint: write the keys out)"},
 		{"twice", valid + "seed: 1\nseed: 2\n", "r.yaml:7: seed: the key is there twice, first in line 6 (hint: remove one)"},
 		{"key is a list", valid + "? [a]\n: b\n", "r.yaml:6: a list stands where a key is wanted"},
-		{"text for a number", valid + "seed: seven\n", `r.yaml:6: seed: text "seven" is not a whole number`},
+		{"text for a number", valid + "seed: seven\n", `r.yaml:6: seed: text "seven" is not a whole number (hint: write digits)`},
 		{"quoted number", valid + `seed: "7"` + "\n", `r.yaml:6: seed: text "7" is not a whole number (hint: write 7 without quotes)`},
 		{"comma", valid + "guidance_scale: 7,5\n", `r.yaml:6: guidance_scale: text "7,5" is not a number (hint: write 7.5, with a decimal point)`},
 		{"NaN", valid + "guidance_scale: .nan\n", "r.yaml:6: guidance_scale: .nan is not a finite number"},
@@ -103,8 +103,8 @@ r.yaml: edit_prompt: the key is missing`},
 		{"negative seed", valid + "seed: -1\n", "r.yaml:6: seed: -1 is negative (hint: a seed is a whole number from 0)"},
 		{"yes", valid + "apply_smoothing: yes\n", `r.yaml:6: apply_smoothing: text "yes" is not true or false (hint: write true or false, without quotes)`},
 		{"number for text", valid + "negative_prompt: 12\n", `r.yaml:6: negative_prompt: 12 is not text (hint: write "12", in quotes)`},
-		{"list for text", valid + "negative_prompt: [a, b]\n", "r.yaml:6: negative_prompt: a list is not text"},
-		{"list for a number", valid + "seed: [1]\n", "r.yaml:6: seed: a list is not a whole number"},
+		{"list for text", valid + "negative_prompt: [a, b]\n", "r.yaml:6: negative_prompt: a list is not text (hint: write one value)"},
+		{"list for a number", valid + "seed: [1]\n", "r.yaml:6: seed: a list is not a whole number (hint: write one value)"},
 		{"null", valid + "seed:\n", "r.yaml:6: seed: the key has no value (hint: give a whole number or remove the line)"},
 		{"extra is text", valid + "extra: fast\n", `r.yaml:6: extra: text "fast" stands where keys and values are wanted`},
 		{"extra path is a number", valid + "extra:\n  model_path: 4\n", `r.yaml:7: extra.model_path: 4 is not text (hint: write "4", in quotes)`},
@@ -124,7 +124,7 @@ r.yaml:2: input_video_path: "in.mp4" is not absolute (hint: write the whole path
 r.yaml:3: output_dir: "~/out" is not absolute (hint: write the home directory out)
 r.yaml:4: mask_prompt: the text is empty (hint: name what is to be edited: red ball)
 r.yaml:5: seed: 1.5 is not a whole number (hint: write 1 or 2)
-r.yaml: edit_prompt: the key is missing`},
+r.yaml: edit_prompt: the key is missing (hint: write a line  edit_prompt: ...)`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestParseValueFaults(t *testing.T) {
 
 func TestParseJSONFaults(t *testing.T) {
 	tests := []struct{ name, text, want string }{
-		{"empty", " \n", "r.json: the file is empty"},
+		{"empty", " \n", "r.json: the file is empty (hint: write lines such as  key: value)"},
 		{"YAML", "job_id: a\n", "r.json:1: not JSON: invalid character 'j' looking for beginning of value"},
 		{"cut off", "{\n\"job_id\": \"a\",", "r.json:2: not JSON: the text ends too early"},
 		{"list", "[1]", "r.json:1: a list stands where keys and values are wanted (hint: write lines such as  key: value)"},

@@ -79,14 +79,17 @@ func buildClient(dir string) (string, error) {
 	return file, nil
 }
 
-// uredit runs the client and returns what it printed, whatever its exit status.
-func uredit(t *testing.T, args ...string) string {
+// uredit runs the client in a directory and returns what it printed, whatever
+// its exit status.
+func uredit(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	program, err := shared.client()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput()
+	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
 	if err != nil && !strings.HasPrefix(err.Error(), "exit status") {
 		t.Fatal(err)
 	}

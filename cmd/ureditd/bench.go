@@ -181,7 +181,7 @@ func report(w io.Writer, serial, overlapped measurement) {
 	for i, l := range serial.result.Lanes {
 		o := overlapped.result.Lanes[i]
 		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t\n", l.Pass, l.Name, perFrame(l.Work), perFrame(o.Work), perFrame(o.WaitIn), perFrame(o.WaitOut))
-		for _, part := range []string{"networks", "scheduler", "noise", "pixels", "smoothing"} {
+		for _, part := range []string{"networks", "scheduler", "noise", "pixels", "smoothing", "flow"} {
 			if d, ok := l.Parts[part]; ok {
 				fmt.Fprintf(t, "\t· %s\t%s\t%s\t\t\t\n", part, perFrame(d), perFrame(o.Parts[part]))
 			}

@@ -32,7 +32,7 @@ func command(ctx context.Context, program string, args ...string) *exec.Cmd {
 		switch name {
 		case "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "INSTRUCT_PIX2PIX_MODEL_PATH", "SAM3_MODEL_PATH":
 		default:
-			if !strings.HasPrefix(name, "UREDIT_") || name == "UREDIT_ORT_LIBRARY" {
+			if !strings.HasPrefix(name, "UREDIT_") {
 				cmd.Env = append(cmd.Env, v)
 			}
 		}

@@ -15,15 +15,9 @@ type coding struct {
 	levels frame.Matrix // of differences of R, G, B
 }
 
-// lumaWeights returns the weights of red and blue in luma. An unspecified
-// matrix is read as players do: BT.601 below 720 lines, BT.709 from there.
-func lumaWeights(matrix string, height int) (kr, kb float64, err error) {
+// lumaWeights returns the weights of red and blue in luma.
+func lumaWeights(matrix string) (kr, kb float64, err error) {
 	switch matrix {
-	case "", "unknown", "unspecified", "reserved":
-		if height < 720 {
-			return 0.299, 0.114, nil
-		}
-		return 0.2126, 0.0722, nil
 	case "bt709":
 		return 0.2126, 0.0722, nil
 	case "smpte170m", "bt470bg", "bt601":
@@ -38,9 +32,9 @@ func lumaWeights(matrix string, height int) (kr, kb float64, err error) {
 	return 0, 0, fmt.Errorf("colour matrix %q is not supported", matrix)
 }
 
-// newCoding prepares the conversions of frames of the given height.
-func newCoding(c media.Colour, height int) (*coding, error) {
-	kr, kb, err := lumaWeights(c.Matrix, height)
+// newCoding prepares the conversions of frames of the given size.
+func newCoding(c media.Colour, width, height int) (*coding, error) {
+	kr, kb, err := lumaWeights(c.Assumed(width, height))
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func New(ops frame.Ops, o Options) (*Compositor, error) {
 	if o.Erode < 0 || !(o.Feather >= 0) || math.IsInf(o.Feather, 0) {
 		return nil, fmt.Errorf("composite: erosion %d, feather %g", o.Erode, o.Feather)
 	}
-	t, err := newCoding(o.Colour, o.Height)
+	t, err := newCoding(o.Colour, o.Width, o.Height)
 	if err != nil {
 		return nil, fmt.Errorf("composite: %w", err)
 	}

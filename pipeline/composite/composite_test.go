@@ -119,7 +119,7 @@ var colours = []struct {
 	{"full range", media.Colour{Matrix: "bt470bg", Range: "pc"}, 240, .299, .114, true},
 	{"bt2020", media.Colour{Matrix: "bt2020nc"}, 240, .2627, .0593, false},
 	{"small, untagged", media.Colour{}, 240, .299, .114, false},
-	{"large, untagged", media.Colour{}, 720, .2126, .0722, false},
+	{"large, untagged", media.Colour{}, 578, .2126, .0722, false},
 }
 
 func TestExtractColour(t *testing.T) {

@@ -83,25 +83,20 @@ func toneMapFilters(c media.Colour) []string {
 		"tonemap=hable:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv444p"}
 }
 
-// matrixIn tells the scaler how to read Y'CbCr. Without a tag, small pictures
-// are BT.601 and large ones BT.709, as players take them.
+// matrixIn tells the scaler how to read Y'CbCr.
 func matrixIn(info media.Info) string {
 	rng := "tv"
 	if info.Colour.Range == "pc" {
 		rng = "pc"
 	}
 	matrix := "bt709"
-	switch m := info.Colour.Matrix; m {
-	case "bt709", "fcc", "smpte170m", "smpte240m":
+	switch m := info.Colour.Assumed(info.FrameWidth(), info.FrameHeight()); m {
+	case "fcc", "smpte170m", "smpte240m":
 		matrix = m
 	case "bt470bg":
 		matrix = "bt470"
 	case "bt2020nc", "bt2020c":
 		matrix = "bt2020"
-	default:
-		if info.Width < 1280 && info.Height <= 576 {
-			matrix = "smpte170m"
-		}
 	}
 	return "in_color_matrix=" + matrix + ":in_range=" + rng
 }

@@ -26,6 +26,21 @@ type Colour struct {
 	Range     string `json:"range,omitempty"` // "tv" (16..235) or "pc" (0..255)
 }
 
+// Assumed returns the matrix by which samples without a known tag are to be
+// read: the tag itself where there is one, else, as players do, BT.709
+// ("bt709") for pictures that are high definition by width or height, and
+// BT.601 ("smpte170m") for smaller ones.
+func (c Colour) Assumed(width, height int) string {
+	switch c.Matrix {
+	case "", "unknown", "unspecified", "reserved":
+		if width >= 1280 || height > 576 {
+			return "bt709"
+		}
+		return "smpte170m"
+	}
+	return c.Matrix
+}
+
 // Stream is one stream that is not the edited picture.
 type Stream struct {
 	Index    int    `json:"index"`

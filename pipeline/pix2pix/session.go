@@ -261,9 +261,13 @@ func (s *Session) decodePicture(ctx context.Context, dst []float32) error {
 	if err != nil {
 		return fmt.Errorf("decode the picture: %w", err)
 	}
+	const one = 0x3f800000 // the bits of 1; those of all that is further from 0, and of no number, are above
 	numbers := true
 	for i, v := range dst {
-		switch { // faster than min and max, which look for NaN and -0 each time
+		if math.Float32bits(v)&^(1<<31) <= one {
+			continue
+		}
+		switch {
 		case v > 1:
 			dst[i] = 1
 		case v < -1:

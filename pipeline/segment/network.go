@@ -36,6 +36,7 @@ type network struct {
 	detector tensor.Model
 
 	image    *tensor.Tensor   // 1, 3, S, S
+	seen     []*tensor.Tensor // the image alone, as vision takes it
 	features []*tensor.Tensor // from vision to detector
 	fed      []*tensor.Tensor // the detector's inputs but the prompt's
 	in       []*tensor.Tensor // all of its inputs, for the run under way
@@ -74,6 +75,7 @@ func newNetwork(vision, detector tensor.Model, size int) (*network, error) {
 		Shape: []int64{1, 3, int64(size), int64(size)},
 		F32:   make([]float32, 3*size*size),
 	}
+	n.seen = []*tensor.Tensor{n.image}
 	if err := n.joinInputs(image.Name); err != nil {
 		return nil, err
 	}
@@ -182,7 +184,7 @@ func (n *network) run(ctx context.Context, p *Prompt) (candidates, error) {
 		t.F32, t.Shape = nil, nil
 	}
 	if n.vision != nil {
-		if err := n.vision.Run(ctx, []*tensor.Tensor{n.image}, n.features); err != nil {
+		if err := n.vision.Run(ctx, n.seen, n.features); err != nil {
 			return candidates{}, err
 		}
 	}

@@ -282,3 +282,22 @@ func BenchmarkNew(b *testing.B) {
 		}
 	}
 }
+
+// TestUnscaled plans windows around the editor's own size: one that is nearly as
+// large takes it, and its samples are the frame's.
+func TestUnscaled(t *testing.T) {
+	for _, tt := range []struct{ side, want int }{
+		{380, 512}, {400, 512}, {412, 512}, {350, 452}, {450, 552},
+	} {
+		boxes := []image.Rectangle{square(640, 360, tt.side), square(640, 360, tt.side)}
+		w := plan(t, boxes, nil, hd).Window(1)
+		if got := w.Source.Dx(); got != tt.want || w.Width != 512 {
+			t.Errorf("object of %d: window of %d shown at %d, want %d at 512", tt.side, got, w.Width, tt.want)
+		}
+	}
+	low := hd
+	low.Width, low.Height = 500, 500
+	if got := plan(t, []image.Rectangle{square(250, 250, 400)}, nil, low).Window(0).Source.Dx(); got > 500 {
+		t.Errorf("window of %d leaves a frame of 500 without need", got)
+	}
+}

@@ -20,7 +20,22 @@ func fit(w, h int, o Options) shot {
 			}
 		}
 	}
-	return best
+	return best.unscaled(o)
+}
+
+// nearly is the share of the editor's size from which a window takes it whole:
+// what the object loses in size, it gains by not being resampled twice.
+const nearly = 0.9
+
+// unscaled gives a window that is nearly as large as the editor's picture the
+// picture's size.
+func (s shot) unscaled(o Options) shot {
+	near := float64(s.w) >= nearly*float64(s.width) && s.w < s.width
+	fits := s.width <= o.Width && s.height <= o.Height && s.width%2 == 0 && s.height%2 == 0
+	if near && fits {
+		s.w, s.h = s.width, s.height
+	}
+	return s
 }
 
 // window returns the smallest window with even sides in the ratio

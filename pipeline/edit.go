@@ -230,10 +230,14 @@ func (b *blender) run(ctx context.Context, r *run, l *Lane, t turn, in <-chan *s
 			r.views.put(s.views)
 			s.views = nil
 		}
-		l.part("pixels", start)
+		start = l.part("pixels", start)
 		b.held = append(b.held, s)
+		flow := b.smoother.FlowTime()
 		items := b.smoother.Push(smooth.Item{Frame: s.frame, Patch: s.patch, Window: s.window.Source, Cut: s.cut})
 		l.part("smoothing", start)
+		flow = b.smoother.FlowTime() - flow
+		l.Parts["smoothing"] -= flow
+		l.Parts["flow"] += flow
 		return hand(items)
 	})
 	if err != nil {

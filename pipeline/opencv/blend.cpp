@@ -10,8 +10,9 @@ namespace {
 
 const int lanes = 4;
 typedef float vec __attribute__((vector_size(lanes * sizeof(float))));
+typedef int ints __attribute__((vector_size(lanes * sizeof(int))));
 
-vec load(const float *p) {
+inline vec load(const float *p) {
   vec v;
   memcpy(&v, p, sizeof v);
   return v;
@@ -27,14 +28,7 @@ inline void weights(vec w[4], float f) {
   w[3] = v * v * (-0.5f + 0.5f * v);
 }
 
-// bound keeps v within lo..hi; what is no number becomes lo. It and floored are
-// single instructions where the functions of math.h are calls.
-float bound(float v, float lo, float hi) { return !(v > lo) ? lo : v > hi ? hi : v; }
-
-// floored rounds down what is not below -64.
-int floored(float v) { return (int)(v + 64) - 64; }
-
-int clamp(int v, int n) { return v < 0 ? 0 : v < n ? v : n - 1; }
+inline int clamp(int v, int n) { return v < 0 ? 0 : v < n ? v : n - 1; }
 
 // row returns lanes samples between those from p on.
 inline vec row(const float *p, const vec w[4]) {
@@ -46,15 +40,12 @@ struct source {
   const float *pix;
   int stride, w, h;
 
-  // at returns the lanes samples from (px, py) on. Positions outside repeat the
-  // border.
-  vec at(float px, float py) const {
-    px = bound(px, -2 * lanes, w + lanes);
-    py = bound(py, -2 * lanes, h + lanes);
-    const int x = floored(px), y = floored(py);
+  // at returns lanes samples: the first lies (fx, fy) beyond sample (x, y).
+  // Positions outside repeat the border.
+  vec at(int x, int y, float fx, float fy) const {
     vec wx[4], wy[4];
-    weights(wx, px - x);
-    weights(wy, py - y);
+    weights(wx, fx);
+    weights(wy, fy);
     if (x < 1 || y < 1 || x + lanes + 1 >= w || y + 2 >= h) return outer(x - 1, y - 1, wx, wy);
     const float *p = pix + (y - 1) * (long)stride + x - 1;
     return wy[0] * row(p, wx) + wy[1] * row(p + stride, wx) + wy[2] * row(p + 2 * stride, wx) + wy[3] * row(p + 3 * stride, wx);
@@ -78,7 +69,7 @@ struct place {
   float f;
 
   place(float at, int n) {
-    at = bound(at, 0, n - 1);
+    at = at < 0 ? 0 : at > n - 1 ? n - 1 : at;
     i = (int)at;
     f = at - i;
     next = f > 0 ? i + 1 : i;
@@ -99,6 +90,21 @@ struct line {
 
   explicit line(size_t n) : row(-1), x(n), y(n), first(n), last(n) {}
 };
+
+// split turns positions in n samples into the sample before and the way beyond
+// it, lanes at a time.
+void split(std::vector<int> &whole, std::vector<float> &part, int n) {
+  const vec lo = vec{} - 2.f * lanes, hi = vec{} + (float)(n + lanes);
+  for (size_t i = 0; i < part.size(); i += lanes) {
+    vec v = load(&part[i]);
+    v = v > lo ? v : lo;  // also what is no number
+    v = v < hi ? v : hi;
+    const ints w = __builtin_convertvector(v + 64, ints) - 64;  // rounds down, as v + 64 is above 0
+    memcpy(&whole[i], &w, sizeof w);
+    v -= __builtin_convertvector(w, vec);
+    memcpy(&part[i], &v, sizeof v);
+  }
+}
 
 // lattice is a Warp, whose samples are asked for row by row from the top.
 struct lattice {
@@ -124,7 +130,7 @@ struct lattice {
     for (size_t i = 0; i < dst.size(); i++) dst[i] = a[i] + f * (b[i] - a[i]);
   }
 
-  const line &at(int v) {
+  line &at(int v) {
     const place p(v * scale + offset, h);
     if (lower.row == p.i) std::swap(upper, lower);
     read(upper, p.i);
@@ -145,19 +151,24 @@ extern "C" void uredit_blend(float *dst, int dst_stride, const float *base, int 
                              const float *x, int x_stride, const float *y, int y_stride,
                              const float *share, int share_stride, int lw, int lh, int step, int margin) {
   const source s = {src, src_stride, src_w, src_h};
-  const size_t n = (w + lanes - 1) / lanes;
+  const int begun = (w + lanes - 1) / lanes;
+  const size_t n = (begun + lanes - 1) / lanes * lanes;  // for split
   const float k = 1.f / step, c = (margin + 0.5f) * k - 0.5f;
   lattice l = {x, y, share, x_stride, y_stride, share_stride, lh, k, c, {}, line(n), line(n), line(n)};
-  for (int u = 0; u < w; u += lanes) {
+  for (size_t g = 0; g < n; g++) {
+    const int u = g * lanes;
     l.groups.push_back({place(u * k + c, lw), place((u + (lanes - 1) / 2.f) * k + c, lw), place((u + lanes - 1) * k + c, lw)});
   }
+  std::vector<int> whole_x(n), whole_y(n);
   const vec ramp = {0, 1.f / 3, 2.f / 3, 1};
   for (int v = 0; v < h; v++, dst += dst_stride, base += base_stride) {
-    const line &at = l.at(v);
+    line &at = l.at(v);
+    split(whole_x, at.x, src_w);
+    split(whole_y, at.y, src_h);
     for (int u = 0, g = 0; u < w; u += lanes, g++) {
       const float first = at.first[g], last = at.last[g];
       if (first == 0 && last == 0) continue;
-      const vec found = s.at(at.x[g], at.y[g]);
+      const vec found = s.at(whole_x[g], whole_y[g], at.x[g], at.y[g]);
       const vec part = first + (last - first) * ramp;
       if (u + lanes <= w) {
         const vec d = load(dst + u) + part * (found - load(base + u));

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"uredit/pipeline/segment/mask"
 )
 
 const (
@@ -29,8 +31,8 @@ type Object struct {
 type Linker struct {
 	next    int
 	tracks  []track
-	bitmaps []bitmap
-	moved   bitmap
+	bits    []mask.Bits
+	moved   mask.Bits
 	pairs   []link
 	owner   []int // the track of each detection, -1 for none
 	objects []Object
@@ -39,7 +41,7 @@ type Linker struct {
 // track is an object as it was last seen.
 type track struct {
 	id     int
-	mask   bitmap
+	mask   mask.Bits
 	x, y   float64 // centre
 	dx, dy float64 // motion in one frame
 	seen   int     // frames, at most 2
@@ -59,10 +61,10 @@ type link struct {
 func (l *Linker) Link(found []Detection) []Object {
 	l.owner = l.owner[:0]
 	for i := range found {
-		if i == len(l.bitmaps) {
-			l.bitmaps = append(l.bitmaps, bitmap{})
+		if i == len(l.bits) {
+			l.bits = append(l.bits, mask.Bits{})
 		}
-		l.bitmaps[i].threshold(found[i].Logits)
+		l.bits[i].Threshold(found[i].Logits)
 		l.owner = append(l.owner, -1)
 	}
 	// Where motion says first: of two objects that cross, each has been at
@@ -76,7 +78,7 @@ func (l *Linker) Link(found []Detection) []Object {
 		if t < 0 {
 			t = l.begin()
 		}
-		l.tracks[t].see(&l.bitmaps[i])
+		l.tracks[t].see(&l.bits[i])
 		l.objects = append(l.objects, Object{ID: l.tracks[t].id, Detection: d})
 	}
 	l.age()
@@ -98,17 +100,17 @@ func (l *Linker) match(found []Detection, moving bool) {
 		if track.taken {
 			continue
 		}
-		mask := &track.mask
+		at := &track.mask
 		if moving {
 			frames := float64(track.missed + 1)
-			l.moved.shift(mask, int(math.Round(track.dx*frames)), int(math.Round(track.dy*frames)))
-			mask = &l.moved
+			l.moved.Shift(at, int(math.Round(track.dx*frames)), int(math.Round(track.dy*frames)))
+			at = &l.moved
 		}
 		for d := range found {
 			if l.owner[d] >= 0 {
 				continue
 			}
-			if overlap := mask.iou(&l.bitmaps[d]); overlap >= minOverlap {
+			if overlap := at.IoU(&l.bits[d]); overlap >= minOverlap {
 				l.pairs = append(l.pairs, link{t, d, overlap})
 			}
 		}
@@ -145,8 +147,8 @@ func (l *Linker) begin() int {
 }
 
 // see updates a track with its mask in the frame under way.
-func (t *track) see(mask *bitmap) {
-	x, y := mask.centre()
+func (t *track) see(m *mask.Bits) {
+	x, y := m.Centre()
 	frames := float64(t.missed + 1)
 	dx, dy := (x-t.x)/frames, (y-t.y)/frames
 	switch t.seen {
@@ -160,7 +162,7 @@ func (t *track) see(mask *bitmap) {
 	}
 	t.x, t.y = x, y
 	t.missed, t.taken = 0, true
-	t.mask.copy(mask)
+	t.mask.Copy(m)
 }
 
 // age ends the tracks that were missed for too long.

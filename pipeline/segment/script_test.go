@@ -3,6 +3,7 @@ package segment
 import (
 	"context"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -142,4 +143,26 @@ func (f *folder) open(t testing.TB) *Detector {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// drawn reads a mask from text: # is inside.
+func drawn(lines ...string) frame.Plane32 {
+	p := frame.NewPlane32(len(lines[0]), len(lines))
+	for y, row := range lines {
+		for x, c := range row {
+			p.Pix[y*p.Stride+x] = -1
+			if c == '#' {
+				p.Pix[y*p.Stride+x] = 1
+			}
+		}
+	}
+	return p
+}
+
+func randomMask(random *rand.Rand, w, h int) frame.Plane32 {
+	p := frame.NewPlane32(w, h)
+	for i := range p.Pix {
+		p.Pix[i] = float32(random.NormFloat64())
+	}
+	return p
 }

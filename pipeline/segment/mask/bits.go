@@ -1,4 +1,6 @@
-package segment
+// Package mask measures and repairs the binary masks that planes of logits
+// stand for: a sample above 0 is inside.
+package mask
 
 import (
 	"math/bits"
@@ -6,8 +8,10 @@ import (
 	"uredit/pipeline/frame"
 )
 
-// bitmap is a binary mask, one bit a sample, each row in whole words.
-type bitmap struct {
+// Bits is a binary mask, one bit a sample, each row in whole words. The zero
+// value is a mask without samples. Its memory is used again by every method that
+// fills it.
+type Bits struct {
 	words  []uint64
 	stride int // words of a row
 	width  int
@@ -15,8 +19,8 @@ type bitmap struct {
 	area   int // samples that are set
 }
 
-// threshold sets b to the samples of p above 0. Its memory is used again.
-func (b *bitmap) threshold(p frame.Plane32) {
+// Threshold sets b to the samples of p above 0.
+func (b *Bits) Threshold(p frame.Plane32) {
 	b.resize(p.Width, p.Height)
 	b.area = 0
 	for y := range p.Height {
@@ -36,7 +40,7 @@ func (b *bitmap) threshold(p frame.Plane32) {
 }
 
 // resize gives b its size; its contents are undefined.
-func (b *bitmap) resize(w, h int) {
+func (b *Bits) resize(w, h int) {
 	b.width, b.height, b.stride = w, h, (w+63)/64
 	if n := b.stride * h; cap(b.words) < n {
 		b.words = make([]uint64, n)
@@ -45,8 +49,8 @@ func (b *bitmap) resize(w, h int) {
 	}
 }
 
-// iou returns intersection over union, 0 for two empty masks or two sizes.
-func (b *bitmap) iou(o *bitmap) float32 {
+// IoU returns intersection over union, 0 for two empty masks or two sizes.
+func (b *Bits) IoU(o *Bits) float32 {
 	if len(b.words) != len(o.words) || b.width != o.width {
 		return 0
 	}
@@ -57,9 +61,9 @@ func (b *bitmap) iou(o *bitmap) float32 {
 	return float32(both) / float32(max(b.area+o.area-both, 1))
 }
 
-// shift sets b to o moved by dx samples to the right and dy down; what leaves
+// Shift sets b to o moved by dx samples to the right and dy down; what leaves
 // the picture is lost.
-func (b *bitmap) shift(o *bitmap, dx, dy int) {
+func (b *Bits) Shift(o *Bits, dx, dy int) {
 	b.resize(o.width, o.height)
 	b.area = 0
 	clear(b.words)
@@ -84,8 +88,8 @@ func (b *bitmap) shift(o *bitmap, dx, dy int) {
 	}
 }
 
-// centre returns the mean position of the set samples.
-func (b *bitmap) centre() (x, y float64) {
+// Centre returns the mean position of the set samples.
+func (b *Bits) Centre() (x, y float64) {
 	if b.area == 0 {
 		return 0, 0
 	}
@@ -100,9 +104,21 @@ func (b *bitmap) centre() (x, y float64) {
 	return x / float64(b.area), y / float64(b.area)
 }
 
-// copy makes b equal to o, in its own memory.
-func (b *bitmap) copy(o *bitmap) {
+// Copy makes b equal to o, in its own memory.
+func (b *Bits) Copy(o *Bits) {
 	b.resize(o.width, o.height)
 	copy(b.words, o.words)
 	b.area = o.area
+}
+
+// Area returns how many samples are set.
+func (b *Bits) Area() int { return b.area }
+
+// Empty reports whether no sample is set.
+func (b *Bits) Empty() bool { return b.area == 0 }
+
+// Clear unsets every sample.
+func (b *Bits) Clear() {
+	clear(b.words)
+	b.area = 0
 }

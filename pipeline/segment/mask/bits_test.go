@@ -1,4 +1,4 @@
-package segment
+package mask
 
 import (
 	"math"
@@ -16,14 +16,14 @@ func randomMask(random *rand.Rand, w, h int) frame.Plane32 {
 	return p
 }
 
-// TestBitmapShift compares with moving samples one by one.
-func TestBitmapShift(t *testing.T) {
+// TestBitsShift compares with moving samples one by one.
+func TestBitsShift(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	var b, moved, want bitmap
+	var b, moved, want Bits
 	for range 300 {
 		w, h := 1+random.IntN(200), 1+random.IntN(10)
 		p := randomMask(random, w, h)
-		b.threshold(p)
+		b.Threshold(p)
 		dx, dy := random.IntN(2*w+40)-w-20, random.IntN(2*h+4)-h-2
 		shifted := frame.NewPlane32(w, h)
 		for y := range h {
@@ -33,17 +33,17 @@ func TestBitmapShift(t *testing.T) {
 				}
 			}
 		}
-		want.threshold(shifted)
-		moved.shift(&b, dx, dy)
-		if moved.area != want.area || want.area > 0 && moved.iou(&want) != 1 {
+		want.Threshold(shifted)
+		moved.Shift(&b, dx, dy)
+		if moved.area != want.area || want.area > 0 && moved.IoU(&want) != 1 {
 			t.Fatalf("%d by %d moved by %d, %d is wrong", w, h, dx, dy)
 		}
 	}
 }
 
-func TestBitmapIoU(t *testing.T) {
+func TestBitsIoU(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
-	var a, b bitmap
+	var a, b Bits
 	for range 100 {
 		w, h := 1+random.IntN(100), 1+random.IntN(20)
 		p, q := randomMask(random, w, h), randomMask(random, w, h)
@@ -60,18 +60,18 @@ func TestBitmapIoU(t *testing.T) {
 				sx, n = sx+float64(i%w), n+1
 			}
 		}
-		a.threshold(p)
-		b.threshold(q)
-		if got, want := a.iou(&b), float32(both)/float32(max(either, 1)); got != want {
+		a.Threshold(p)
+		b.Threshold(q)
+		if got, want := a.IoU(&b), float32(both)/float32(max(either, 1)); got != want {
 			t.Errorf("overlap %v, want %v", got, want)
 		}
-		if x, _ := a.centre(); n > 0 && math.Abs(x-sx/n) > 1e-9 {
+		if x, _ := a.Centre(); n > 0 && math.Abs(x-sx/n) > 1e-9 {
 			t.Errorf("centre %v, want %v", x, sx/n)
 		}
 	}
-	a.threshold(frame.NewPlane32(4, 4))
-	b.threshold(frame.NewPlane32(4, 4))
-	if a.iou(&b) != 0 {
+	a.Threshold(frame.NewPlane32(4, 4))
+	b.Threshold(frame.NewPlane32(4, 4))
+	if a.IoU(&b) != 0 {
 		t.Error("two empty masks overlap")
 	}
 }

@@ -1,4 +1,4 @@
-package segment
+package mask
 
 import (
 	"math/rand/v2"
@@ -38,7 +38,7 @@ func rows(p frame.Plane32) string {
 	return b.String()
 }
 
-func TestCleanMask(t *testing.T) {
+func TestClean(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		area      int
@@ -72,7 +72,7 @@ func TestCleanMask(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := drawn(c.in...)
-			n := new(cleaner).cleanMask(p, c.area)
+			n := new(Cleaner).Clean(p, c.area)
 			if got, want := rows(p), rows(drawn(c.want...)); got != want {
 				t.Errorf("got\n%swant\n%s", got, want)
 			}
@@ -85,7 +85,7 @@ func TestCleanMask(t *testing.T) {
 
 func TestCleanWritesLittle(t *testing.T) {
 	p := drawn("####.....", "#.##...#.", "####.....")
-	if got := new(cleaner).cleanMask(p, 1); got != 12 {
+	if got := new(Cleaner).Clean(p, 1); got != 12 {
 		t.Errorf("%d samples remain, want 12", got)
 	}
 	if hole, speck := p.Pix[9+1], p.Pix[9+7]; hole != 0.1 || speck != -0.1 {
@@ -126,7 +126,7 @@ func areas(p frame.Plane32, inside bool) []int {
 
 func TestCleanAgainstFlooding(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	c := new(cleaner)
+	c := new(Cleaner)
 	for range 300 {
 		w, h := 1+random.IntN(20), 1+random.IntN(20)
 		p, density := frame.NewPlane32(w, h), random.Float64()
@@ -158,7 +158,7 @@ func TestCleanAgainstFlooding(t *testing.T) {
 				}
 			}
 		}
-		c.cleanMask(p, area)
+		c.Clean(p, area)
 		if !slices.Equal(p.Pix, want) {
 			t.Fatalf("%d by %d, area %d: got\n%s", w, h, area, rows(p))
 		}
@@ -172,9 +172,9 @@ func BenchmarkClean(b *testing.B) {
 		x, y := float64(i%288)-144, float64(i/288)-144
 		p.Pix[i] = float32(80*80 - x*x - y*y + 3000*random.NormFloat64())
 	}
-	c := new(cleaner)
+	c := new(Cleaner)
 	b.ReportAllocs()
 	for b.Loop() {
-		c.cleanMask(p, 16)
+		c.Clean(p, 16)
 	}
 }

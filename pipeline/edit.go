@@ -233,7 +233,10 @@ func (b *blender) run(ctx context.Context, r *run, l *Lane, t turn, in <-chan *s
 		start = l.part("pixels", start)
 		b.held = append(b.held, s)
 		flow := b.smoother.FlowTime()
-		items := b.smoother.Push(smooth.Item{Frame: s.frame, Patch: s.patch, Window: s.window.Source, Cut: s.cut})
+		items := b.smoother.Push(smooth.Item{
+			Frame: s.frame, Patch: s.patch, Cut: s.cut,
+			Window: s.window.Source, Scale: float64(s.window.Source.Dx()) / float64(s.window.Width),
+		})
 		l.part("smoothing", start)
 		flow = b.smoother.FlowTime() - flow
 		l.Parts["smoothing"] -= flow

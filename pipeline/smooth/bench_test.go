@@ -59,12 +59,19 @@ func (l *loop) step() {
 }
 
 func TestNoAllocations(t *testing.T) {
-	f := newFilm(320, 220, 70, moving(2, 1))
-	for _, o := range []smooth.Options{along, classic} {
+	f, enlarged := newFilm(320, 220, 70, moving(2, 1)), newFilm(320, 220, 70, moving(2, 1))
+	enlarged.scale = 2
+	for _, tt := range []struct {
+		name string
+		film *film
+		o    smooth.Options
+	}{
+		{"motion", f, along}, {"enlarged", enlarged, along}, {"classic", f, classic},
+	} {
 		ops := opencv.New()
-		l := newLoop(t, f, o, ops)
+		l := newLoop(t, tt.film, tt.o, ops)
 		if n := testing.AllocsPerRun(12, l.step); n != 0 {
-			t.Errorf("%+v: %v allocations a frame, want none", o, n)
+			t.Errorf("%s: %v allocations a frame, want none", tt.name, n)
 		}
 		ops.Close()
 	}
@@ -78,22 +85,28 @@ func (noFlow) Flow(dx, dy frame.Plane32, _, _ frame.Plane) {
 	clear(dy.Pix)
 }
 
-// BenchmarkFrame smooths a 400 by 400 object in a 1280x720 video.
+// BenchmarkFrame smooths a 400 by 400 object in a 1280x720 video, and one that
+// fills most of it.
 func BenchmarkFrame(b *testing.B) {
 	f := newFilm(1280, 720, 200, func(t int) (float64, float64) { return 600 + 3*float64(t), 350 + float64(t) })
+	large := newFilm(1280, 720, 640, f.centre)
+	large.scale = 2.5
 	for _, bb := range []struct {
 		name string
+		film *film
 		o    smooth.Options
 		ops  func(frame.Ops) frame.Ops
 	}{
-		{"motion", along, func(o frame.Ops) frame.Ops { return o }},
-		{"motion without flow", along, func(o frame.Ops) frame.Ops { return noFlow{o} }},
-		{"classic", classic, func(o frame.Ops) frame.Ops { return o }},
+		{"motion", f, along, func(o frame.Ops) frame.Ops { return o }},
+		{"motion without flow", f, along, func(o frame.Ops) frame.Ops { return noFlow{o} }},
+		{"large", large, along, func(o frame.Ops) frame.Ops { return o }},
+		{"large without flow", large, along, func(o frame.Ops) frame.Ops { return noFlow{o} }},
+		{"classic", f, classic, func(o frame.Ops) frame.Ops { return o }},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			ops := opencv.New()
 			defer ops.Close()
-			l := newLoop(b, f, bb.o, bb.ops(ops))
+			l := newLoop(b, bb.film, bb.o, bb.ops(ops))
 			b.ReportAllocs()
 			for b.Loop() {
 				l.step()

@@ -22,12 +22,17 @@ type scale struct {
 	step int // luma samples of one cell of the grid on which motion is estimated
 	// cell is the same for what is kept of it. Motion varies slowly enough to be
 	// followed at half the resolution at which it is estimated.
-	cell int
+	cell   int
+	coarse bool // luma is smoothed at half size
 }
 
-func scaleOf(window image.Rectangle) scale {
-	step := max(1, (max(window.Dx(), window.Dy())+motionSide-1)/motionSide)
-	return scale{step: step, cell: max(leastCell, 2*step)}
+// enlarged is the scale from which residuals hold no more than half the frame's
+// resolution.
+const enlarged = 2
+
+func scaleOf(it Item) scale {
+	step := max(1, cells(max(it.Window.Dx(), it.Window.Dy()), motionSide))
+	return scale{step: step, cell: max(leastCell, 2*step), coarse: it.Scale >= enlarged}
 }
 
 // link is the motion between a frame and the one before it.
@@ -62,6 +67,7 @@ type motion struct {
 	path  path
 	near  []neighbour
 	own   frame.Plane32 // the frame's alpha
+	mean  frame.Plane32 // luma of the average at half size
 	total frame.Plane32
 }
 
@@ -72,6 +78,10 @@ func (s *Smoother) takeMotion(sl *slot) {
 		return
 	}
 	s.reduceAlpha(sl)
+	if s.scale.coarse {
+		sl.coarse = sl.coarse.Resized(sl.region.Dx()/2, sl.region.Dy()/2)
+		s.ops.Resize32(sl.coarse, sl.residual[0], frame.Area)
+	}
 	if s.pushed == 0 {
 		return
 	}

@@ -57,6 +57,7 @@ type film struct {
 	hidden       func(t int) image.Rectangle
 	occluder     waves
 	withoutMask  func(t int) bool
+	scale        float64 // of the editor's picture
 }
 
 func newFilm(w, h int, radius float64, centre func(t int) (x, y float64)) *film {
@@ -117,7 +118,7 @@ func (f *film) item(t int) smooth.Item {
 	if f.withoutMask == nil || !f.withoutMask(t) {
 		f.fill(p, alpha, t)
 	}
-	return smooth.Item{Frame: fr, Patch: p, Window: f.window(t)}
+	return smooth.Item{Frame: fr, Patch: p, Window: f.window(t), Scale: f.scale}
 }
 
 // fill gives p the alpha of the frame and the edit with its flicker.

@@ -42,6 +42,10 @@ type Item struct {
 	// Window is the editor's window in the frame. Within a shot its size is
 	// constant; the first one's decides how finely motion is estimated.
 	Window image.Rectangle
+	// Scale is the number of samples of Window for one of the editor's picture,
+	// constant within a shot; 0 counts as 1. From 2 on the residual holds nothing
+	// that luma at half size could not, and is smoothed there.
+	Scale float64
 	// Cut marks the first frame of a shot. Nothing is averaged across it.
 	Cut bool
 }
@@ -69,7 +73,8 @@ type slot struct {
 	item     Item
 	region   image.Rectangle  // of the patch, empty where there is none
 	residual [3]frame.Plane32 // as the editor left it
-	alpha    field            // of the patch, 0..1, at the grid's size
+	coarse   frame.Plane32    // luma of residual at half size, where the shot is smoothed there
+	alpha    field            // of the patch, 0..1, a sample for each cell
 	link     link             // to the frame before
 	edited   *frame.Frame     // for the classic mean
 }
@@ -137,7 +142,7 @@ func (s *Smoother) finishShot() {
 // old memory becomes the patch's for the result.
 func (s *Smoother) take(it Item) {
 	if s.pushed == 0 {
-		s.scale = scaleOf(it.Window)
+		s.scale = scaleOf(it)
 	}
 	sl := s.at(s.pushed)
 	sl.item = it

@@ -33,10 +33,15 @@ func moving(vx, vy float64) func(int) (float64, float64) {
 // motion the variance of random edits falls by half, and nine tenths of the
 // edit's gradient energy stay. The classic mean keeps neither on motion.
 func TestFlickerFallsAndDetailStays(t *testing.T) {
+	enlarged := newFilm(480, 420, 140, func(t int) (float64, float64) {
+		return 200 + 5.5*float64(t), 190 + 3.2*float64(t)
+	})
+	enlarged.scale = 2
 	for _, tt := range []struct {
 		name string
 		film *film
 	}{
+		{"enlarged from half size", enlarged},
 		{"still", newFilm(240, 220, 70, moving(0, 0))},
 		{"slow", newFilm(320, 220, 70, moving(.7, .4))},
 		{"fast", newFilm(400, 240, 70, moving(4.3, 1.6))},

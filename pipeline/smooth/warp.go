@@ -28,19 +28,49 @@ const leastShare = 1. / 512
 
 // averageAlongMotion fills the residual of frame i's patch.
 func (s *Smoother) averageAlongMotion(i int) {
-	sl := s.at(i)
-	out := &sl.item.Patch.Residual
-	for c := range out {
-		copy(out[c].Pix, sl.residual[c].Pix)
+	sl, m := s.at(i), &s.motion
+	mean := sl.item.Patch.Residual
+	own := sl.planes(s.scale)
+	if s.scale.coarse {
+		m.mean = m.mean.Resized(own[0].Width, own[0].Height)
+		mean[0] = m.mean
+	}
+	for c := range mean {
+		copy(mean[c].Pix, own[c].Pix)
 	}
 	l := latticeOver(sl.region, s.scale.cell)
 	s.startPath(l)
-	s.motion.own = s.motion.own.Resized(l.w, l.h)
-	s.alphaAlongPath(s.motion.own, sl)
+	m.own = m.own.Resized(l.w, l.h)
+	s.alphaAlongPath(m.own, sl)
 	n := s.follow(i, l)
 	s.normalise(n)
 	for k := range n {
-		s.add(out, sl, &s.motion.near[k], l)
+		s.add(&mean, &own, &m.near[k], l)
+	}
+	if s.scale.coarse {
+		s.refine(sl.item.Patch.Residual[0], sl)
+	}
+}
+
+// planes returns a slot's residual as it is averaged.
+func (sl *slot) planes(sc scale) [3]frame.Plane32 {
+	p := sl.residual
+	if sc.coarse {
+		p[0] = sl.coarse
+	}
+	return p
+}
+
+// refine fills a frame's luma with its own and with what the average at half
+// size has changed.
+func (s *Smoother) refine(out frame.Plane32, sl *slot) {
+	change := s.motion.mean
+	for i, v := range sl.coarse.Pix[:len(change.Pix)] {
+		change.Pix[i] -= v
+	}
+	s.ops.Resize32(out, change, frame.Linear)
+	for i, v := range sl.residual[0].Pix[:len(out.Pix)] {
+		out.Pix[i] += v
 	}
 }
 
@@ -180,13 +210,18 @@ func largest(s []float32) float32 {
 	return v
 }
 
-// add moves out from a frame's own residual towards a neighbour's by its share.
-func (s *Smoother) add(out *[3]frame.Plane32, sl *slot, nb *neighbour, l lattice) {
+// add moves mean from a frame's own planes towards a neighbour's by its share.
+func (s *Smoother) add(mean, own *[3]frame.Plane32, nb *neighbour, l lattice) {
 	if largest(nb.share.Pix) < leastShare {
 		return
 	}
-	for c := range out {
-		s.ops.Blend32(out[c], sl.residual[c], nb.slot.residual[c], s.warp(nb, l, min(c+1, 2)))
+	there := nb.slot.planes(s.scale)
+	for c := range mean {
+		sub := 2
+		if c == 0 && !s.scale.coarse {
+			sub = 1
+		}
+		s.ops.Blend32(mean[c], own[c], there[c], s.warp(nb, l, sub))
 	}
 }
 

@@ -149,7 +149,10 @@ func (r *Reporter) tick() {
 
 func (r *Reporter) refresh() {
 	r.mu.Lock()
-	due := !r.over && (r.dirty || time.Since(r.lastOne) >= longest)
+	// Ticks and writes are never quite on time: what is left for the next tick
+	// must not come after longest even when that tick is late.
+	old := time.Since(r.lastOne)+shortest+shortest/2 >= longest
+	due := !r.over && (r.dirty || old)
 	if due && time.Since(r.record.UpdatedAt) < longest && time.Since(r.events.last) >= longest {
 		r.event("progress")
 	}

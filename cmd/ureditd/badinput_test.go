@@ -105,6 +105,7 @@ func badRequests() []badRequest {
 // Every bad request ends in rejected with its reason, as uredit validate says
 // it, and touches nothing.
 func TestBadRequests(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "settle: 50ms", "poll_interval: 50ms")
 	s.serve()
 	s.put(filepath.Join(s.mkdir(s.path("data", "neighbour")), "keep.txt"), "keep")
@@ -235,6 +236,7 @@ func tree(t *testing.T, dir string) map[string]seal {
 // A live job's names are its own: who comes second is rejected and changes
 // nothing of the first.
 func TestNamesOfALiveJob(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.serve()
 	s.drop("live.yaml", s.request("live", slow()...))

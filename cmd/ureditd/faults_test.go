@@ -27,6 +27,7 @@ func (s *site) goesOn() {
 // Whatever the input is, a job that cannot be done says what is wrong, and the
 // next job runs.
 func TestFailuresOfTheInput(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.serve()
 	clip := s.read(s.path("data", "in.mp4"))
@@ -45,6 +46,7 @@ func TestFailuresOfTheInput(t *testing.T) {
 
 // A directory that takes no results is found before anything is worked on.
 func TestOutputThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
 	s, serve := newSharedSite(t)
 	serve()
 	s.user(userUID, "mkdir -m 755 "+s.out("locked"))
@@ -74,6 +76,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 
 // A full disk fails the job with room for the message, and leaves nothing.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	needsRoot(t)
 	s := newSite(t)
 	noisy := s.path("data", "noisy.mp4")
@@ -120,6 +123,7 @@ func (s *site) wrapper(fragment string) string {
 // ffmpeg that dies in the middle, whatever it was doing, fails its job and no
 // other.
 func TestFFmpegDies(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		dies  string // shell; DIR/on is there while it shall
 		stage job.State
@@ -164,6 +168,7 @@ func (s *site) bundle(manifest bool) string {
 
 // A daemon does not start without what its jobs need, and says what to do.
 func TestRefusesToStart(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		config func(s *site) string
 		says   string
@@ -207,6 +212,7 @@ func TestRefusesToStart(t *testing.T) {
 
 // A model that a request names, and that does not work, fails that job alone.
 func TestFailuresOfModels(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := &site{t: t, dir: dir}
 	bundle := s.bundle(false)

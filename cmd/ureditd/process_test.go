@@ -76,6 +76,9 @@ func (s *site) start(change ...func(*exec.Cmd)) *server {
 	}()
 	s.t.Cleanup(func() {
 		d.kill()
+		if strings.Contains(d.log.String(), "DATA RACE") {
+			s.t.Error("the race detector found something in the daemon")
+		}
 		if s.t.Failed() {
 			s.t.Logf("the daemon's log:\n%s", d.log)
 		}

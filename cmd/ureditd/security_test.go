@@ -36,6 +36,7 @@ func (s *site) canary(name string) (path string, opened func() bool) {
 // A file that calls itself a video and names other files has none of them
 // opened.
 func TestPlaylistsAreNotFollowed(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.serve()
 	pipe, opened := s.canary("secret.ts")
@@ -97,6 +98,7 @@ func (s *site) wantFailure(jobID, code string, stage job.State) {
 // Links of users lead the daemon nowhere outside of the roots, and an output is
 // never the input.
 func TestPathsOfUsers(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.serve()
 	outside := s.mkdir(s.path("outside"))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -192,17 +191,17 @@ func (s *site) end(jobID string) job.Status {
 	return st
 }
 
-// live reports whether the spool has a job's id reserved.
+// live reports whether the spool still has the job that a job.json tells of.
 func (s *site) live(jobID string) bool {
-	for _, dir := range []string{"queue", "active", "requests"} {
-		for _, name := range glob(s.path("spool", "spool", dir, "*")) {
-			data, err := os.ReadFile(name)
-			if err == nil && bytes.Contains(data, []byte("job_id: "+jobID+"\n")) {
-				return true
-			}
-		}
+	data, err := os.ReadFile(filepath.Join(s.out(jobID), job.RecordName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false // rejected: there never was a job
 	}
-	return false
+	r, bad := job.ParseRecord(data)
+	if err = errors.Join(err, bad); err != nil {
+		s.t.Fatal(err)
+	}
+	return len(glob(s.path("spool", "spool", "*", "*"+r.Token+"*"))) > 0
 }
 
 // record reads job.json.

@@ -63,6 +63,7 @@ func (s *site) submit(uid int, jobID, request string) {
 // Daemon and submitter are different users: the results are the submitter's to
 // use and to remove.
 func TestTwoUsers(t *testing.T) {
+	t.Parallel()
 	s, serve := newSharedSite(t)
 	serve()
 
@@ -100,6 +101,7 @@ func TestTwoUsers(t *testing.T) {
 // A marker counts when its writer may: the job's owner, and nobody else who can
 // write in the directory.
 func TestMarkersOfStrangers(t *testing.T) {
+	t.Parallel()
 	s, serve := newSharedSite(t)
 	serve()
 	s.submit(userUID, "live", s.request("live", slow()...))

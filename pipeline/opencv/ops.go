@@ -1,5 +1,6 @@
 // Package opencv implements frame.Ops with OpenCV and is the only home of
-// gocv.
+// gocv. Where OpenCV has nothing that fits, or gocv does not reach it, a few
+// lines of C++ stand beside the method that calls them.
 //
 // OpenCV works in the caller's memory: a plane becomes a Mat header over its
 // samples, and the header is gone when the method returns. The C++ side ends

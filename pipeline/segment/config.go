@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"uredit/pipeline/fault"
+	"uredit/pipeline/segment/track"
 )
 
 // configName is the file of a folder that holds what graphs cannot say.
@@ -18,7 +19,7 @@ const configName = "sam3.json"
 // format is the contract that a folder with a configuration must follow.
 const format = "sam3-video/1"
 
-// config is sam3.json. Keys for a tracker are not read here.
+// config is sam3.json.
 type config struct {
 	Format     string     `json:"format"`
 	ImageSize  int        `json:"image_size"` // S
@@ -28,6 +29,8 @@ type config struct {
 	Std        []float64  `json:"std"`
 	Resize     string     `json:"resize"`
 	Thresholds thresholds `json:"thresholds"`
+
+	tracker track.Config // the same file, as the tracker reads it
 }
 
 type thresholds struct {
@@ -45,6 +48,7 @@ func defaults() config {
 		Std:        []float64{0.5, 0.5, 0.5},
 		Resize:     "bilinear_aa",
 		Thresholds: thresholds{Score: 0.5, NMS: 0.1, HoleArea: 16},
+		tracker:    track.DefaultConfig(),
 	}
 }
 
@@ -65,8 +69,11 @@ func readConfig(dir string) (config, error) {
 	return c, nil
 }
 
-func parseConfig(data []byte, c *config) error {
+func parseConfig(data []byte, c *config) (err error) {
 	if err := json.Unmarshal(data, c); err != nil {
+		return err
+	}
+	if c.tracker, err = track.ParseConfig(data); err != nil {
 		return err
 	}
 	switch {

@@ -12,6 +12,7 @@ import (
 
 	"uredit/pipeline/fault"
 	"uredit/pipeline/frame"
+	"uredit/pipeline/segment/track"
 	"uredit/pipeline/tensor"
 	"uredit/pipeline/text"
 )
@@ -40,6 +41,7 @@ type Detector struct {
 	text      tensor.Model
 	textLen   int
 	network   *network
+	tracker   *track.Model    // nil without one
 	levels    [3][256]float32 // what the network sees for each level of R, G, B
 
 	prompts []*Prompt // the most recent first
@@ -57,6 +59,7 @@ type Prompt struct {
 // Detection is one instance in one picture.
 type Detection struct {
 	Score  float32       // in 0..1
+	Prompt int           // number of the part of a Query's prompt that found it
 	Box    [4]float32    // left, top, right, bottom as parts of the picture's size
 	Logits frame.Plane32 // L by L, above 0 inside; valid until the next Detect
 }
@@ -84,6 +87,9 @@ func Open(dir string, load tensor.Loader) (*Detector, error) {
 		return nil, invalid(textFile, err)
 	}
 	if err := d.openNetwork(dir, load); err != nil {
+		return nil, err
+	}
+	if err := d.openTracker(dir, load); err != nil {
 		return nil, err
 	}
 	for channel := range d.levels {
@@ -119,6 +125,20 @@ func (d *Detector) openNetwork(dir string, load tensor.Loader) error {
 	}
 	if d.network, err = newNetwork(vision, detector, d.config.ImageSize); err != nil {
 		return invalid(detectorFile, err)
+	}
+	return nil
+}
+
+// openTracker opens the tracker of a folder that has one.
+func (d *Detector) openTracker(dir string, load tensor.Loader) (err error) {
+	if !track.Present(dir) {
+		return nil
+	}
+	if d.tracker, err = track.Open(dir, load, d.config.tracker); err != nil {
+		return err
+	}
+	if err := d.network.track(track.FeatureNames()); err != nil {
+		return invalid(dir, err)
 	}
 	return nil
 }
@@ -237,9 +257,21 @@ func (d *Detector) encode(ctx context.Context, s string) (*Prompt, error) {
 // queries. rgb holds S by S packed R, G, B bytes, rows from the top. The result
 // is valid until the next Detect.
 func (d *Detector) Detect(ctx context.Context, rgb []byte, p *Prompt) ([]Detection, error) {
+	if err := d.look(ctx, rgb); err != nil {
+		return nil, err
+	}
+	found, err := d.ask(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return d.masks.clean(found, d.config.Thresholds.HoleArea), nil
+}
+
+// look takes the picture in which ask finds things.
+func (d *Detector) look(ctx context.Context, rgb []byte) error {
 	image := d.network.image.F32
 	if len(rgb) != len(image) {
-		return nil, fmt.Errorf("detect: picture of %d bytes, want %d by %d by 3", len(rgb), d.ImageSize(), d.ImageSize())
+		return fmt.Errorf("detect: picture of %d bytes, want %d by %d by 3", len(rgb), d.ImageSize(), d.ImageSize())
 	}
 	n := len(image) / 3
 	red, green, blue := image[:n], image[n:2*n], image[2*n:]
@@ -249,7 +281,13 @@ func (d *Detector) Detect(ctx context.Context, rgb []byte, p *Prompt) ([]Detecti
 		green[i] = d.levels[1][sample[1]]
 		blue[i] = d.levels[2][sample[2]]
 	}
-	c, err := d.network.run(ctx, p)
+	return d.network.look(ctx)
+}
+
+// ask returns the instances of p in the picture that was looked at, their masks
+// as the network gave them. The result is valid until the next ask.
+func (d *Detector) ask(ctx context.Context, p *Prompt) ([]Detection, error) {
+	c, err := d.network.ask(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -267,6 +305,5 @@ func (d *Detector) Detect(ctx context.Context, rgb []byte, p *Prompt) ([]Detecti
 			},
 		})
 	}
-	d.found = d.masks.suppress(d.found, d.config.Thresholds.NMS)
-	return d.masks.clean(d.found, d.config.Thresholds.HoleArea), nil
+	return d.masks.suppress(d.found, d.config.Thresholds.NMS), nil
 }

@@ -22,7 +22,8 @@ const (
 
 // Object is a detection with an identity.
 type Object struct {
-	ID int // from 0, in the order of appearance
+	ID       int     // from 0, in the order of appearance
+	Presence float32 // in 0..1: how sure a tracker is that it is there; 0 from a Linker
 	Detection
 }
 
@@ -30,7 +31,7 @@ type Object struct {
 // overlap of their masks along each object's motion. The zero value is ready.
 type Linker struct {
 	next    int
-	tracks  []track
+	tracks  []trail
 	bits    []mask.Bits
 	moved   mask.Bits
 	pairs   []link
@@ -38,9 +39,10 @@ type Linker struct {
 	objects []Object
 }
 
-// track is an object as it was last seen.
-type track struct {
+// trail is an object as it was last seen.
+type trail struct {
 	id     int
+	prompt int
 	mask   mask.Bits
 	x, y   float64 // centre
 	dx, dy float64 // motion in one frame
@@ -76,7 +78,7 @@ func (l *Linker) Link(found []Detection) []Object {
 	for i, d := range found {
 		t := l.owner[i]
 		if t < 0 {
-			t = l.begin()
+			t = l.begin(d.Prompt)
 		}
 		l.tracks[t].see(&l.bits[i])
 		l.objects = append(l.objects, Object{ID: l.tracks[t].id, Detection: d})
@@ -107,7 +109,7 @@ func (l *Linker) match(found []Detection, moving bool) {
 			at = &l.moved
 		}
 		for d := range found {
-			if l.owner[d] >= 0 {
+			if l.owner[d] >= 0 || found[d].Prompt != track.prompt {
 				continue
 			}
 			if overlap := at.IoU(&l.bits[d]); overlap >= minOverlap {
@@ -133,21 +135,21 @@ func (l *Linker) match(found []Detection, moving bool) {
 	}
 }
 
-// begin starts a track and returns its index. Memory of an ended one is used
+// begin starts a track of a prompt's object and returns its index. Memory of an ended one is used
 // again.
-func (l *Linker) begin() int {
+func (l *Linker) begin(prompt int) int {
 	if n := len(l.tracks); n < cap(l.tracks) {
 		l.tracks = l.tracks[:n+1]
-		l.tracks[n] = track{id: l.next, mask: l.tracks[n].mask}
+		l.tracks[n] = trail{id: l.next, prompt: prompt, mask: l.tracks[n].mask}
 	} else {
-		l.tracks = append(l.tracks, track{id: l.next})
+		l.tracks = append(l.tracks, trail{id: l.next, prompt: prompt})
 	}
 	l.next++
 	return len(l.tracks) - 1
 }
 
 // see updates a track with its mask in the frame under way.
-func (t *track) see(m *mask.Bits) {
+func (t *trail) see(m *mask.Bits) {
 	x, y := m.Centre()
 	frames := float64(t.missed + 1)
 	dx, dy := (x-t.x)/frames, (y-t.y)/frames

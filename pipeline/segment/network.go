@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"uredit/pipeline/fault"
 	"uredit/pipeline/tensor"
@@ -38,12 +39,13 @@ type network struct {
 	image    *tensor.Tensor   // 1, 3, S, S
 	seen     []*tensor.Tensor // the image alone, as vision takes it
 	features []*tensor.Tensor // from vision to detector
+	tracked  []*tensor.Tensor // what a tracker wants to know of the picture
 	fed      []*tensor.Tensor // the detector's inputs but the prompt's
 	in       []*tensor.Tensor // all of its inputs, for the run under way
 
 	scores, presence, boxes, masks *tensor.Tensor
 	out                            []*tensor.Tensor
-	open                           []*tensor.Tensor // of unknown size before the run
+	open                           map[tensor.Model][]*tensor.Tensor // outputs of unknown size before the run
 	joint                          []float32
 }
 
@@ -58,7 +60,7 @@ type candidates struct {
 // newNetwork joins graphs by the names of their inputs and outputs. vision is
 // nil for a fused graph.
 func newNetwork(vision, detector tensor.Model, size int) (*network, error) {
-	n := &network{vision: vision, detector: detector}
+	n := &network{vision: vision, detector: detector, open: make(map[tensor.Model][]*tensor.Tensor)}
 	seer := detector
 	if vision != nil {
 		seer = vision
@@ -171,23 +173,52 @@ func (n *network) output(m tensor.Model, name string) *tensor.Tensor {
 		t.Shape[0] = 1
 	}
 	if len(t.Shape) == 0 || slices.Min(t.Shape) < 0 {
-		n.open = append(n.open, t)
+		n.open[m] = append(n.open[m], t)
 		return t
 	}
 	t.F32 = make([]float32, tensor.Len(t.Shape))
 	return t
 }
 
-// run sees the picture that lies in n.image.
-func (n *network) run(ctx context.Context, p *Prompt) (candidates, error) {
-	for _, t := range n.open {
+// track makes the network hand out what a tracker wants to know of a picture.
+func (n *network) track(names []string) error {
+	seer := n.vision
+	if seer == nil {
+		seer = n.detector
+	}
+	for _, name := range names {
+		t := n.output(seer, name)
+		if t == nil {
+			return unexpected("outputs", seer.Outputs(), strings.Join(names, ", ")+" for the tracker")
+		}
+		n.tracked = append(n.tracked, t)
+	}
+	if n.vision == nil {
+		n.out = append(n.out, n.tracked...)
+	}
+	n.features = append(n.features, n.tracked...)
+	return nil
+}
+
+// look sees the picture that lies in n.image, as far as no prompt is needed.
+func (n *network) look(ctx context.Context) error {
+	if n.vision == nil {
+		return nil
+	}
+	n.forget(n.vision)
+	return n.vision.Run(ctx, n.seen, n.features)
+}
+
+// forget makes a model give its outputs memory anew where their size is open.
+func (n *network) forget(m tensor.Model) {
+	for _, t := range n.open[m] {
 		t.F32, t.Shape = nil, nil
 	}
-	if n.vision != nil {
-		if err := n.vision.Run(ctx, n.seen, n.features); err != nil {
-			return candidates{}, err
-		}
-	}
+}
+
+// ask finds what a prompt names in the picture that was looked at.
+func (n *network) ask(ctx context.Context, p *Prompt) (candidates, error) {
+	n.forget(n.detector)
 	n.in = append(append(n.in[:0], n.fed...), p.tensors...)
 	if err := n.detector.Run(ctx, n.in, n.out); err != nil {
 		return candidates{}, err

@@ -18,6 +18,12 @@ type Union struct {
 	across, down  axis
 	ones          []byte // a row of mask
 	cells         []cell
+
+	// of Instances
+	instances []Instance
+	masks     []frame.Plane
+	one       [1]Object
+	taken     []byte
 }
 
 // axis says where the samples of one direction lie between logits.

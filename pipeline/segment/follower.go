@@ -1,0 +1,226 @@
+package segment
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"uredit/pipeline/frame"
+	"uredit/pipeline/segment/mask"
+	"uredit/pipeline/segment/track"
+	"uredit/pipeline/tensor"
+)
+
+// Query is what to find in a video.
+type Query struct {
+	// Prompt names the concept; several are separated by semicolons, as in
+	// "hair; red dress". Objects of different prompts never become one.
+	Prompt string
+	// Negative names what is not meant: a detection that is mostly a detection
+	// of one of these does not count. It may be empty.
+	Negative string
+	Select   Selection
+	// Frames is the video's length where it is known, else 0. It matters for
+	// videos shorter than the tracker's memory only.
+	Frames int
+	// MaxObjects bounds the objects that are followed at a time; 0 leaves the
+	// folder's own bound. It bounds the tracker, not the Linker.
+	MaxObjects int
+}
+
+// Frame is what was found in one frame.
+type Frame struct {
+	Index   int      // in the video
+	Objects []Object // in the order of their ids, or of the detections with a Linker
+	apart   bool     // a sample is one object's only
+}
+
+// Follower finds the objects of a Query in one video, frame by frame. Where the
+// folder has a tracker, frames come some calls late; else at once. It is used by
+// one goroutine at a time, and of no use after an error.
+type Follower struct {
+	detector *Detector
+	wanted   []*Prompt
+	unwanted []*Prompt
+	found    []Detection
+	identify identifier
+	choice   choice
+	measure  mask.Bits
+	others   []mask.Bits
+	store    planes
+}
+
+// identifier gives detections identities over time.
+type identifier interface {
+	// next takes the detections of the next frame and what the tracker sees of
+	// it, and returns the frames that are complete, in order.
+	next(ctx context.Context, features []*tensor.Tensor, found []Detection) ([]Frame, error)
+	// cut ends a shot, flush the video; both return what was held back.
+	cut() []Frame
+	flush() []Frame
+	count() int
+	refused() int
+}
+
+// mostly is the part of a detection and of an unwanted one that they share, of
+// what either has, from which on the detection is unwanted.
+const mostly = 0.5
+
+// SplitPrompt returns the parts of a prompt that semicolons separate, without
+// empty ones.
+func SplitPrompt(s string) []string {
+	var parts []string
+	for part := range strings.SplitSeq(s, ";") {
+		if part = strings.TrimSpace(part); part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// Follow starts finding the objects of q in a video. The Detector serves one
+// Follower at a time.
+func (d *Detector) Follow(ctx context.Context, q Query) (*Follower, error) {
+	f := &Follower{detector: d, choice: choice{Selection: q.Select}}
+	for _, list := range []struct {
+		to   *[]*Prompt
+		text string
+	}{{&f.wanted, q.Prompt}, {&f.unwanted, q.Negative}} {
+		for _, s := range SplitPrompt(list.text) {
+			p, err := d.Prompt(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			*list.to = append(*list.to, p)
+		}
+	}
+	if len(f.wanted) == 0 {
+		return nil, fmt.Errorf("prompt %q names nothing", q.Prompt)
+	}
+	if d.tracker == nil {
+		f.identify = &linking{area: d.config.Thresholds.HoleArea}
+		return f, nil
+	}
+	f.identify = &tracking{tracker: d.tracker.Track(track.Options{Frames: q.Frames, MaxObjects: q.MaxObjects})}
+	return f, nil
+}
+
+// Cut returns the words of the prompts that did not fit into the network's
+// context.
+func (f *Follower) Cut() []string {
+	var words []string
+	for _, p := range slices.Concat(f.wanted, f.unwanted) {
+		words = append(words, p.Cut...)
+	}
+	return words
+}
+
+// Next sees the next picture: S by S packed R, G, B bytes, rows from the top. It
+// returns the frames that are complete now, in order: with a tracker none at
+// first, later one each time. They are valid until the next call of any method.
+func (f *Follower) Next(ctx context.Context, rgb []byte) ([]Frame, error) {
+	if err := f.detector.look(ctx, rgb); err != nil {
+		return nil, err
+	}
+	if err := f.detect(ctx); err != nil {
+		return nil, err
+	}
+	frames, err := f.identify.next(ctx, f.detector.network.tracked, f.found)
+	return f.choice.choose(frames), err
+}
+
+// NewShot says that the next picture begins a shot: objects of the one before
+// are not looked for again. It returns the frames that were held back, valid as
+// those of Next.
+func (f *Follower) NewShot() []Frame {
+	frames := f.choice.choose(f.identify.cut())
+	f.choice.reset()
+	return frames
+}
+
+// Flush returns the frames that were held back, after the last picture; valid as
+// those of Next.
+func (f *Follower) Flush() []Frame { return f.choice.choose(f.identify.flush()) }
+
+// Count returns how many identities were given.
+func (f *Follower) Count() int { return f.identify.count() }
+
+// Warnings returns sentences about what was left out.
+func (f *Follower) Warnings() []string {
+	if n := f.identify.refused(); n > 0 {
+		return []string{fmt.Sprintf("the prompt names more objects than are followed at a time; %d detections of others were left out", n)}
+	}
+	return nil
+}
+
+// detect sets found to the detections of all prompts in the picture that was
+// looked at.
+func (f *Follower) detect(ctx context.Context) error {
+	f.found = f.found[:0]
+	f.store.reset()
+	alone := len(f.wanted) == 1 && len(f.unwanted) == 0
+	for i, p := range f.wanted {
+		found, err := f.detector.ask(ctx, p)
+		if err != nil {
+			return err
+		}
+		for _, d := range found {
+			d.Prompt = i
+			if !alone { // the next question is answered in the same memory
+				d.Logits = f.store.clone(d.Logits)
+			}
+			f.found = append(f.found, d)
+		}
+	}
+	for _, p := range f.unwanted {
+		found, err := f.detector.ask(ctx, p)
+		if err != nil {
+			return err
+		}
+		f.refuse(found)
+	}
+	return nil
+}
+
+// refuse drops what is mostly one of the unwanted detections.
+func (f *Follower) refuse(unwanted []Detection) {
+	for len(f.others) < len(unwanted) {
+		f.others = append(f.others, mask.Bits{})
+	}
+	for i, d := range unwanted {
+		f.others[i].Threshold(d.Logits)
+	}
+	f.found = slices.DeleteFunc(f.found, func(d Detection) bool {
+		f.measure.Threshold(d.Logits)
+		for i := range unwanted {
+			if f.measure.IoU(&f.others[i]) >= mostly {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// planes are copies of masks that last for one frame.
+type planes struct {
+	all  []frame.Plane32
+	used int
+}
+
+func (p *planes) reset() { p.used = 0 }
+
+func (p *planes) clone(m frame.Plane32) frame.Plane32 {
+	if p.used == len(p.all) {
+		p.all = append(p.all, frame.NewPlane32(m.Width, m.Height))
+	}
+	to := &p.all[p.used]
+	p.used++
+	if to.Width != m.Width || to.Height != m.Height {
+		*to = frame.NewPlane32(m.Width, m.Height)
+	}
+	for y := range m.Height {
+		copy(to.Row(y), m.Row(y))
+	}
+	return *to
+}

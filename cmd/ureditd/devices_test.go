@@ -60,7 +60,7 @@ func TestTwoDevices(t *testing.T) {
 func TestNeighbours(t *testing.T) {
 	s := newSite(t, "devices: [cpu, cpu]")
 	s.serve()
-	s.drop("good.yaml", s.request("good", "num_inference_steps: 300"))
+	s.drop("good.yaml", s.request("good", "num_inference_steps: 800"))
 	s.reach("good", job.Masking)
 
 	s.drop("bad.yaml", s.request("bad", "mask_prompt: green ball"))

@@ -13,11 +13,8 @@ type networks struct {
 	memory, places, pointers, ago *tensor.Tensor // of a step
 	masks, logits, hard           *tensor.Tensor // of a batch of objects
 	made, pointed                 *tensor.Tensor // what becomes of it: memories, pointers
-	seen                          stepped
+	logit, overlap                *tensor.Tensor // of a step: is it there, how good is the mask
 }
-
-// stepped is the output of a step but the mask and the pointer.
-type stepped struct{ logit, overlap [1]float32 }
 
 func newNetworks(m *Model) *networks {
 	return &networks{
@@ -27,6 +24,8 @@ func newNetworks(m *Model) *networks {
 		masks: &tensor.Tensor{Name: maskName}, logits: &tensor.Tensor{Name: logitName},
 		hard: &tensor.Tensor{Name: hardName, Shape: []int64{1}, Bool: make([]bool, 1)},
 		made: &tensor.Tensor{Name: memoryName}, pointed: &tensor.Tensor{Name: newPtrName},
+		logit:   &tensor.Tensor{Name: logitName, Shape: []int64{1, 1}, F32: make([]float32, 1)},
+		overlap: &tensor.Tensor{Name: overlapName, Shape: []int64{1, 1}, F32: make([]float32, 1)},
 	}
 }
 
@@ -52,16 +51,16 @@ func (n *networks) follow(ctx context.Context, features []*tensor.Tensor, memori
 	out := []*tensor.Tensor{
 		{Name: maskName, Shape: []int64{1, 1, int64(s.low), int64(s.low)}, F32: mask},
 		{Name: newPtrName, Shape: []int64{1, int64(s.hidden)}, F32: ptr},
-		{Name: logitName, Shape: []int64{1, 1}, F32: n.seen.logit[:]},
+		n.logit,
 	}
 	if lookup(n.step.Outputs(), overlapName) != nil {
-		out = append(out, &tensor.Tensor{Name: overlapName, Shape: []int64{1, 1}, F32: n.seen.overlap[:]})
+		out = append(out, n.overlap)
 	}
 	in := []*tensor.Tensor{n.memory, n.places, n.pointers, n.ago}
 	if err := n.step.run(ctx, features, in, out); err != nil {
 		return 0, 0, err
 	}
-	return n.seen.logit[0], n.seen.overlap[0], nil
+	return n.logit.F32[0], n.overlap.F32[0], nil
 }
 
 // remembered is a mask on its way to a memory.

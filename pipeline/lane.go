@@ -83,6 +83,19 @@ func each[I, O any](ctx context.Context, l *Lane, t turn, in <-chan I, out chan<
 	})
 }
 
+// spread runs work on every item of in, in order, and end after the last. Both
+// hand on as many results as they have, by calling emit.
+func spread[I, O any](ctx context.Context, l *Lane, t turn, in <-chan I, out chan<- O, work func(item I, emit func(O) error) error, end func(emit func(O) error) error) error {
+	defer close(out)
+	emit := func(result O) error { return handOver(ctx, l, t, out, result) }
+	if err := consume(ctx, l, t, in, func(item I) error { return work(item, emit) }); err != nil {
+		return err
+	}
+	t.take()
+	defer t.give()
+	return end(emit)
+}
+
 // consume runs work on every item of in, in order.
 func consume[I any](ctx context.Context, l *Lane, t turn, in <-chan I, work func(I) error) error {
 	for {

@@ -29,14 +29,11 @@ const (
 	grey         = 128
 )
 
-// findMasks is pass 1: decode → segment → link → runs → preview.
+// findMasks is pass 1: decode → segment, link or track → runs → preview.
 func (r *run) findMasks(ctx context.Context) error {
-	prompt, err := r.detector.Prompt(ctx, r.spec.MaskPrompt)
+	follower, err := r.follow(ctx)
 	if err != nil {
 		return err
-	}
-	if len(prompt.Cut) > 0 {
-		r.warn(fmt.Sprintf("mask_prompt is too long for the segmenter; it did not see: %q", prompt.Cut))
 	}
 	size := r.detector.ImageSize()
 	d := r.decode()
@@ -71,14 +68,12 @@ func (r *run) findMasks(ctx context.Context) error {
 		})
 	})
 	group.Go(func() error {
-		segment := r.segmentation(ctx, prompt, segmenting)
-		return each(ctx, segmenting, t, read, drawn, func(p *picture) (*frame.Frame, error) {
-			f, err := frames.get(ctx)
-			if err != nil {
-				return nil, err
-			}
+		s := r.segmentation(follower, frames, segmenting)
+		return spread(ctx, segmenting, t, read, drawn, func(p *picture, emit func(*frame.Frame) error) error {
 			defer pictures.put(p)
-			return f, segment(p, f)
+			return s.see(ctx, p, emit)
+		}, func(emit func(*frame.Frame) error) error {
+			return s.draw(ctx, follower.Flush(), emit)
 		})
 	})
 	group.Go(func() error {
@@ -96,47 +91,99 @@ func (r *run) findMasks(ctx context.Context) error {
 		return err
 	}
 	r.warn(decoder.Warnings()...)
+	r.warn(follower.Warnings()...)
 	return r.masksFound()
 }
 
-// segmentation returns the function that fills a frame's luma with the mask of
-// a picture, 0 or 255, and notes it.
-func (r *run) segmentation(ctx context.Context, prompt *segment.Prompt, l *Lane) func(*picture, *frame.Frame) error {
-	var (
-		linker segment.Linker
-		cuts   cutFinder
-		union  = segment.NewUnion(r.masks.Size())
-		index  int
-	)
+// follow starts looking for what the mask prompt names.
+func (r *run) follow(ctx context.Context) (*segment.Follower, error) {
+	selection, err := segment.ParseSelection(r.spec.Instances)
+	if err != nil {
+		return nil, err
+	}
+	follower, err := r.detector.Follow(ctx, segment.Query{
+		Prompt: r.spec.MaskPrompt, Negative: r.spec.MaskNegative, Select: selection,
+		Frames: r.total(), MaxObjects: r.spec.MaxObjects,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if words := follower.Cut(); len(words) > 0 {
+		r.warn(fmt.Sprintf("mask_prompt is too long for the segmenter; it did not see: %q", words))
+	}
+	return follower, nil
+}
+
+// segmentation turns pictures into masks. Masks may come some pictures late.
+type segmentation struct {
+	run      *run
+	follower *segment.Follower
+	frames   *stock[*frame.Frame]
+	lane     *Lane
+	cuts     cutFinder
+	union    *segment.Union
+	times    []int64 // presentation times of pictures whose masks are to come
+	seen     int     // pictures
+	drawn    int     // masks
+}
+
+func (r *run) segmentation(follower *segment.Follower, frames *stock[*frame.Frame], l *Lane) *segmentation {
 	r.enter(Masking, r.total(), "finding "+r.spec.MaskPrompt)
-	return func(p *picture, f *frame.Frame) error {
-		start := time.Now()
-		if cuts.next(p.rgb) {
-			r.cuts = append(r.cuts, index)
-			linker.Reset()
+	return &segmentation{run: r, follower: follower, frames: frames, lane: l, union: segment.NewUnion(r.masks.Size())}
+}
+
+// see looks at the next picture and emits the masks that are certain now.
+func (s *segmentation) see(ctx context.Context, p *picture, emit func(*frame.Frame) error) error {
+	if s.cuts.next(p.rgb) {
+		s.run.cuts = append(s.run.cuts, s.seen)
+		if err := s.draw(ctx, s.follower.NewShot(), emit); err != nil {
+			return err
 		}
-		found, err := r.detector.Detect(ctx, p.rgb, prompt)
+	}
+	s.seen++
+	s.times = append(s.times, p.pts)
+	start := time.Now()
+	found, err := s.follower.Next(ctx, p.rgb)
+	if err != nil {
+		return err
+	}
+	s.lane.part("networks", start)
+	return s.draw(ctx, found, emit)
+}
+
+// draw fills the luma of a frame with each mask, 0 or 255, notes and emits it.
+func (s *segmentation) draw(ctx context.Context, found []segment.Frame, emit func(*frame.Frame) error) error {
+	for _, objects := range found {
+		f, err := s.frames.get(ctx)
 		if err != nil {
 			return err
 		}
-		start = l.part("networks", start)
-		objects := linker.Link(found)
-		union.Draw(f.Y(), objects)
-		if err := r.masks.Append(f.Y()); err != nil {
+		start := time.Now()
+		s.union.Draw(f.Y(), objects.Objects)
+		if err := s.run.masks.Append(f.Y()); err != nil {
 			return err
 		}
-		f.Index, f.PTS = index, p.pts
-		index++
-		l.part("pixels", start)
-		r.result.Objects = linker.Count()
-		if index == 1 {
-			r.send(Progress{Stage: Masking, Frame: 1, Total: r.total()})
-			r.enter(Propagating, r.total(), "following "+r.spec.MaskPrompt)
-		} else {
-			r.send(Progress{Stage: Propagating, Frame: index, Total: max(index, r.total())})
+		f.Index, f.PTS = objects.Index, s.times[0]
+		s.times = append(s.times[:0], s.times[1:]...)
+		s.lane.part("pixels", start)
+		s.drawn++
+		s.run.masked(s.drawn, s.follower.Count())
+		if err := emit(f); err != nil {
+			return err
 		}
-		return nil
 	}
+	return nil
+}
+
+// masked reports that the masks of the first n frames are known.
+func (r *run) masked(n, objects int) {
+	r.result.Objects = objects
+	if n == 1 {
+		r.send(Progress{Stage: Masking, Frame: 1, Total: r.total()})
+		r.enter(Propagating, r.total(), "following "+r.spec.MaskPrompt)
+		return
+	}
+	r.send(Progress{Stage: Propagating, Frame: n, Total: max(n, r.total())})
 }
 
 // masksFound completes pass 1: what it found decides whether there is anything

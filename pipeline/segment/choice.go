@@ -62,15 +62,14 @@ type choice struct {
 func (c *choice) reset() { c.seen = c.seen[:0] }
 
 // choose leaves in the frames the objects that are selected.
-func (c *choice) choose(frames []Frame) []Frame {
+func (c *choice) choose(frames []Frame) {
 	if c.kind == everything {
-		return frames
+		return
 	}
 	for i := range frames {
 		id, any := c.pick(frames[i].Objects)
 		frames[i].Objects = slices.DeleteFunc(frames[i].Objects, func(o Object) bool { return !any || o.ID != id })
 	}
-	return frames
 }
 
 // pick returns the id that is selected once the objects of the next frame are

@@ -49,6 +49,7 @@ type Follower struct {
 	measure  mask.Bits
 	others   []mask.Bits
 	store    planes
+	shown    map[int]bool // by id
 }
 
 // identifier gives detections identities over time.
@@ -59,7 +60,6 @@ type identifier interface {
 	// cut ends a shot, flush the video; both return what was held back.
 	cut() []Frame
 	flush() []Frame
-	count() int
 	refused() int
 }
 
@@ -82,7 +82,7 @@ func SplitPrompt(s string) []string {
 // Follow starts finding the objects of q in a video. The Detector serves one
 // Follower at a time.
 func (d *Detector) Follow(ctx context.Context, q Query) (*Follower, error) {
-	f := &Follower{detector: d, choice: choice{Selection: q.Select}}
+	f := &Follower{detector: d, choice: choice{Selection: q.Select}, shown: make(map[int]bool)}
 	for _, list := range []struct {
 		to   *[]*Prompt
 		text string
@@ -127,24 +127,35 @@ func (f *Follower) Next(ctx context.Context, rgb []byte) ([]Frame, error) {
 		return nil, err
 	}
 	frames, err := f.identify.next(ctx, f.detector.network.tracked, f.found)
-	return f.choice.choose(frames), err
+	return f.give(frames), err
 }
 
 // NewShot says that the next picture begins a shot: objects of the one before
 // are not looked for again. It returns the frames that were held back, valid as
 // those of Next.
 func (f *Follower) NewShot() []Frame {
-	frames := f.choice.choose(f.identify.cut())
+	frames := f.give(f.identify.cut())
 	f.choice.reset()
 	return frames
 }
 
 // Flush returns the frames that were held back, after the last picture; valid as
 // those of Next.
-func (f *Follower) Flush() []Frame { return f.choice.choose(f.identify.flush()) }
+func (f *Follower) Flush() []Frame { return f.give(f.identify.flush()) }
 
-// Count returns how many identities were given.
-func (f *Follower) Count() int { return f.identify.count() }
+// give returns frames with what is selected of them.
+func (f *Follower) give(frames []Frame) []Frame {
+	f.choice.choose(frames)
+	for _, frame := range frames {
+		for _, o := range frame.Objects {
+			f.shown[o.ID] = true
+		}
+	}
+	return frames
+}
+
+// Count returns how many objects the frames so far had.
+func (f *Follower) Count() int { return len(f.shown) }
 
 // Warnings returns sentences about what was left out.
 func (f *Follower) Warnings() []string {

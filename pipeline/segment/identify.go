@@ -29,7 +29,6 @@ func (l *linking) cut() []Frame {
 }
 
 func (l *linking) flush() []Frame { return nil }
-func (l *linking) count() int     { return l.linker.Count() }
 func (l *linking) refused() int   { return 0 }
 
 // tracking identifies detections with the tracker's networks.
@@ -50,7 +49,6 @@ func (t *tracking) next(ctx context.Context, features []*tensor.Tensor, found []
 
 func (t *tracking) cut() []Frame   { return t.convert(t.tracker.Cut()) }
 func (t *tracking) flush() []Frame { return t.convert(t.tracker.Flush()) }
-func (t *tracking) count() int     { return t.tracker.Count() }
 func (t *tracking) refused() int   { return t.tracker.Refused() }
 
 // convert makes the tracker's frames ours. Their objects have no box of the

@@ -48,6 +48,7 @@ type Tracker struct {
 	config    Config
 	span      span
 	unit      float32 // frames that a pointer's age is told in
+	frames    int     // Options.Frames
 	time      int     // frames since the beginning or a cut
 	nextID    int
 	refused   int
@@ -88,23 +89,29 @@ func (m *Model) Track(o Options) *Tracker {
 	if o.MaxObjects > 0 {
 		c.Thresholds.MaxObjects = min(c.Thresholds.MaxObjects, o.MaxObjects)
 	}
-	pointers := c.Pointers
-	if o.Frames > 0 {
-		pointers = min(pointers, o.Frames)
-	}
-	return &Tracker{
+	t := &Tracker{
 		networks: newNetworks(m),
 		config:   c,
 		span: span{
-			memories: c.Memories, conditioning: c.Conditioning, pointers: pointers, most: c.MaxConditioningPointers,
+			memories: c.Memories, conditioning: c.Conditioning, most: c.MaxConditioningPointers,
 			quality: c.Selection.Quality, differences: c.differences(),
 		},
-		unit:     float32(max(pointers-1, 1)),
 		delay:    delay{frames: c.Thresholds.HotStart},
 		masks:    pool{size: m.sizes.maskLen()},
 		memories: pool{size: m.sizes.memoryLen()},
 		pointers: pool{size: m.sizes.hidden},
 	}
+	t.last(o.Frames)
+	return t
+}
+
+// last sets how far pointers reach, for a video of n frames; 0 is unknown.
+func (t *Tracker) last(n int) {
+	t.frames, t.span.pointers = n, t.config.Pointers
+	if n > 0 {
+		t.span.pointers = min(n, t.config.Pointers)
+	}
+	t.unit = float32(max(t.span.pointers-1, 1))
 }
 
 // Count returns how many identities were given, those of objects that turned out
@@ -126,6 +133,9 @@ func (t *Tracker) Next(ctx context.Context, features []*tensor.Tensor, found []D
 			return nil, fault.New(fault.ModelInvalid, exportHint,
 				fmt.Errorf("the detector's masks are %d by %d, the tracker's %d by %d", d.Logits.Width, d.Logits.Height, l, l))
 		}
+	}
+	if t.frames > 0 && t.delay.next >= t.frames {
+		t.last(0) // it is longer than was said
 	}
 	if err := t.follow(ctx, features); err != nil {
 		return nil, err

@@ -13,6 +13,10 @@ import (
 // not, p is empty and the frame passes through untouched. The residual of p is
 // undefined until Residual.
 //
+// The shrunk mask is edited fully: the soft edge begins where it ends, and uses
+// the band that the erosion took away. Without erosion there is no such band,
+// and the soft edge is centred on the mask's own.
+//
 // At the frame's border the mask neither shrinks nor fades, since what it names
 // goes on outside.
 func (c *Compositor) Alpha(p *frame.Patch, mask frame.Plane, bounds image.Rectangle) bool {
@@ -44,6 +48,9 @@ func (c *Compositor) Alpha(p *frame.Patch, mask frame.Plane, bounds image.Rectan
 	for y := range p.Region.Dy() {
 		copy(p.Alpha.Row(y), src.Row(at.Y + y)[at.X:])
 	}
+	if c.o.Erode > 1 && c.o.Feather > 0 {
+		outwards(p.Alpha.Pix)
+	}
 	halve(p.AlphaC, p.Alpha)
 	return true
 }
@@ -69,6 +76,18 @@ func (c *Compositor) feather(dst, src frame.Plane) {
 	c.ops.Resize(c.half[0], src, frame.Area)
 	c.ops.GaussianBlur(c.half[1], c.half[0], math.Sqrt(c.o.Feather*c.o.Feather-smallerBy)/2)
 	c.ops.Resize(dst, c.half[1], frame.Linear)
+}
+
+// outwards moves a soft edge that is centred on its mask's outside of it: what
+// is half or more becomes all.
+func outwards(alpha []byte) {
+	for i, a := range alpha {
+		if a > 127 {
+			alpha[i] = 255
+		} else {
+			alpha[i] = 2 * a
+		}
+	}
 }
 
 // margin is how far alpha reaches beyond the mask: four standard deviations

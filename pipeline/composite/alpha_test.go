@@ -42,17 +42,33 @@ func TestAlphaRamp(t *testing.T) {
 		if a > last {
 			t.Fatalf("alpha grows outwards at %d", x)
 		}
-		if last-a > 24 {
+		if last-a > 48 {
 			t.Errorf("alpha drops by %d at %d: no soft edge", last-a, x)
 		}
 		last = a
 	}
-	// The eroded edge lies 5 samples inside the mask's, where alpha is a half.
-	if a := at(p, 161+55, 120); a < 90 || a > 165 {
-		t.Errorf("alpha at the eroded edge is %d, want about 128", a)
+	// The eroded edge lies 5 samples inside the mask's: all up to there, about
+	// a third at the mask's own edge, next to nothing two deviations further.
+	if a := at(p, 161+54, 120); a != 255 {
+		t.Errorf("alpha at the eroded edge is %d, want 255", a)
+	}
+	if a := at(p, 161+60, 120); a < 50 || a > 110 {
+		t.Errorf("alpha at the mask's edge is %d, want about 80", a)
+	}
+	if a := at(p, 161+70, 120); a > 8 {
+		t.Errorf("alpha ten samples outside is %d", a)
 	}
 	if got := p.Region; !got.In(bounds.Inset(-20)) || got.Min.X%2|got.Min.Y%2|got.Max.X%2|got.Max.Y%2 != 0 {
 		t.Errorf("region %v around mask %v", got, bounds)
+	}
+}
+
+// Without erosion there is no band for the soft edge to use.
+func TestAlphaWithoutErosion(t *testing.T) {
+	mask, bounds := disc(320, 240, 161, 120, 60)
+	p := alphaOf(t, composite.Options{Width: 320, Height: 240, Feather: 5}, mask, bounds)
+	if a := at(p, 161+60, 120); a < 90 || a > 165 {
+		t.Errorf("alpha at the mask's edge is %d, want about 128", a)
 	}
 }
 

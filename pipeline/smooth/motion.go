@@ -20,8 +20,8 @@ const context = 8
 // scale is how finely one shot's motion is known.
 type scale struct {
 	step int // luma samples of one cell of the grid on which motion is estimated
-	// cell is the same for what is kept of it. Motion varies slowly enough to be
-	// followed at half the resolution at which it is estimated.
+	// cell is the same for what is kept of it, and even. Motion varies slowly
+	// enough to be followed at a third of the resolution at which it is estimated.
 	cell   int
 	coarse bool // luma is smoothed at half size
 }
@@ -32,7 +32,7 @@ const enlarged = 2
 
 func scaleOf(it Item) scale {
 	step := max(1, cells(max(it.Window.Dx(), it.Window.Dy()), motionSide))
-	return scale{step: step, cell: max(leastCell, 2*step), coarse: it.Scale >= enlarged}
+	return scale{step: step, cell: max(leastCell, 3*step&^1), coarse: it.Scale >= enlarged}
 }
 
 // link is the motion between a frame and the one before it.
@@ -170,7 +170,7 @@ func (f *flow) toSamples() {
 const (
 	missSquared  = 0.125
 	missPerSpeed = 0.01
-	levelSquared = 14 * 14
+	levelSquared = 20 * 20
 )
 
 // judge fills f's trust: high where the motion back leads to where the way
@@ -191,7 +191,8 @@ func (s *Smoother) judge(f, back *flow, from, to frame.Plane) {
 	for i, v := range to.Pix[:w*h] {
 		m.luma.Pix[i] = float32(v)
 	}
-	s.ops.Remap32(m.shown, m.luma, m.x, m.y, frame.Linear)
+	// Linear would blur what is compared with samples that are not blurred.
+	s.ops.Remap32(m.shown, m.luma, m.x, m.y, frame.Cubic)
 	s.ops.Remap32(m.backX, back.dx.Plane32, m.x, m.y, frame.Linear)
 	s.ops.Remap32(m.backY, back.dy.Plane32, m.x, m.y, frame.Linear)
 	n := w * h

@@ -2,21 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"text/tabwriter"
 
 	"uredit/models"
-	"uredit/pipeline/ffmpeg"
-	"uredit/pipeline/frame"
-	"uredit/pipeline/media"
-	"uredit/pipeline/segment"
 	"uredit/pipeline/tensor"
 )
 
@@ -110,125 +104,6 @@ func part(ctx context.Context, configFile, bundle, device string) (h *host, load
 		return nil, nil, err
 	}
 	return h, d.Load, nil
-}
-
-// frameObjects is one line of what runSAM3 writes.
-type frameObjects struct {
-	Frame   int            `json:"frame"`
-	Objects []objectRecord `json:"objects"`
-}
-
-// objectRecord is an instance in COCO's terms, in samples of the video.
-type objectRecord struct {
-	ID    int        `json:"id"`
-	Score float32    `json:"score"`
-	Box   [4]float64 `json:"box"` // x, y, width, height
-	RLE   runLengths `json:"rle"`
-}
-
-// runLengths is a mask column by column, zeros first.
-type runLengths struct {
-	Size   [2]int   `json:"size"` // height, width
-	Counts []uint32 `json:"counts"`
-}
-
-// runSAM3 writes what the segmenter finds in each frame of a video.
-func runSAM3(ctx context.Context, c console, args []string) error {
-	f := flags(c, "models run sam3", "--bundle B --input V --prompt P --out O.ndjson")
-	configFile := f.String("config", "", "configuration `file`")
-	bundle := f.String("bundle", "", "bundle `folder` (default: the configured one)")
-	device := f.String("device", "", "device (default: the first of the configuration)")
-	input := f.String("input", "", "`video`")
-	prompt := f.String("prompt", "", "what to find")
-	out := f.String("out", "", "`file` to write, a line of JSON for each frame")
-	frames := f.Int("max-frames", 0, "frames to look at; 0 for all")
-	if err := parse(f, args); err != nil {
-		return err
-	}
-	if *input == "" || *prompt == "" || *out == "" {
-		return usagef("models run sam3 needs --input, --prompt and --out")
-	}
-	h, load, err := part(ctx, *configFile, *bundle, *device)
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	folder, err := h.bundle.SAM3()
-	if err != nil {
-		return err
-	}
-	detector, err := segment.Open(folder, load)
-	if err != nil {
-		return err
-	}
-	p, err := detector.Prompt(ctx, *prompt)
-	if err != nil {
-		return err
-	}
-	if len(p.Cut) > 0 {
-		fmt.Fprintf(c.err, "warning: the prompt is too long, left out: %q\n", p.Cut)
-	}
-	in, err := os.Open(*input)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return writeWhole(*out, func(w io.Writer) error {
-		return detectAll(ctx, h.tool, in, *frames, detector, p, w)
-	})
-}
-
-// detectAll writes a line for each frame of in.
-func detectAll(ctx context.Context, tool *ffmpeg.Tool, in *os.File, frames int, detector *segment.Detector, p *segment.Prompt, w io.Writer) error {
-	info, err := tool.Probe(ctx, in)
-	if err != nil {
-		return err
-	}
-	size := detector.ImageSize()
-	decoder, err := tool.Decode(ctx, in, info, media.Decode{
-		Max: frames, RGBWidth: size, RGBHeight: size, RGBFilter: detector.Resize(),
-	})
-	if err != nil {
-		return err
-	}
-	defer decoder.Close()
-	var (
-		linker segment.Linker
-		rgb    = make([]byte, 3*size*size)
-		mask   = frame.NewPlane(info.Width, info.Height)
-		draw   = segment.NewUnion(info.Width, info.Height)
-		lines  = json.NewEncoder(w)
-	)
-	for i := 0; ; i++ {
-		if _, err := decoder.ReadRGB(rgb); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		found, err := detector.Detect(ctx, rgb, p)
-		if err != nil {
-			return err
-		}
-		line := frameObjects{Frame: i, Objects: []objectRecord{}}
-		for _, o := range linker.Link(found) {
-			draw.Draw(mask, []segment.Object{o})
-			line.Objects = append(line.Objects, objectRecord{
-				ID: o.ID, Score: o.Score, Box: cocoBox(o.Box, info.Width, info.Height),
-				RLE: runLengths{Size: [2]int{info.Height, info.Width}, Counts: segment.RLE(mask)},
-			})
-		}
-		if err := lines.Encode(line); err != nil {
-			return err
-		}
-	}
-}
-
-// cocoBox turns parts of the picture into x, y, width, height in samples.
-func cocoBox(box [4]float32, w, h int) [4]float64 {
-	x0, y0 := float64(box[0])*float64(w), float64(box[1])*float64(h)
-	x1, y1 := float64(box[2])*float64(w), float64(box[3])*float64(h)
-	round := func(v float64) float64 { return math.Round(v*100) / 100 }
-	return [4]float64{round(x0), round(y0), round(x1 - x0), round(y1 - y0)}
 }
 
 // writeWhole lets write fill a file that appears whole or not at all.

@@ -99,6 +99,9 @@ func Open(dir string, load tensor.Loader, c Config) (*Model, error) {
 			return nil, invalid(path, err)
 		}
 	}
+	if c.differences().reencode && lookup(m.memory.Inputs(), hardName) == nil {
+		return nil, invalid(m.memory.path, fmt.Errorf("no input %s, which semantics %s needs", hardName, c.Semantics))
+	}
 	if !c.differences().allMemories && lookup(m.step.Outputs(), overlapName) == nil {
 		return nil, invalid(m.step.path, fmt.Errorf("memories are selected, but there is no output %s", overlapName))
 	}

@@ -177,6 +177,7 @@ func TestSuppress(t *testing.T) {
 		{"hidden later gives way", []view{same, same}, []int{3, 5}, .7, []bool{false, true}},
 		{"in any order", []view{same, same}, []int{5, 3}, .7, []bool{true, false}},
 		{"the other was never hidden", []view{same, same}, []int{-1, 5}, .7, []bool{false, false}},
+		{"or this one", []view{same, same}, []int{5, -1}, .7, []bool{false, false}},
 		{"at the same time", []view{same, same}, []int{5, 5}, .7, []bool{false, false}},
 		{"apart", []view{same, other}, []int{3, 5}, .7, []bool{false, false}},
 		{"of different prompts", []view{same, same.of(1)}, []int{3, 5}, .7, []bool{false, false}},

@@ -136,7 +136,7 @@ func (r *run) segmentation(follower *segment.Follower, frames *stock[*frame.Fram
 func (s *segmentation) see(ctx context.Context, p *picture, emit func(*frame.Frame) error) error {
 	if s.cuts.next(p.rgb) {
 		s.run.cuts = append(s.run.cuts, s.seen)
-		if err := s.draw(ctx, s.follower.NewShot(), emit); err != nil {
+		if err := s.cut(ctx, emit); err != nil {
 			return err
 		}
 	}
@@ -149,6 +149,14 @@ func (s *segmentation) see(ctx context.Context, p *picture, emit func(*frame.Fra
 	}
 	s.lane.part("networks", start)
 	return s.draw(ctx, found, emit)
+}
+
+// cut begins a shot, with objects of its own unless told otherwise.
+func (s *segmentation) cut(ctx context.Context, emit func(*frame.Frame) error) error {
+	if s.run.spec.AcrossCuts {
+		return nil
+	}
+	return s.draw(ctx, s.follower.NewShot(), emit)
 }
 
 // draw fills the luma of a frame with each mask, 0 or 255, notes and emits it.

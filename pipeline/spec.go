@@ -41,6 +41,7 @@ type Spec struct {
 	MaskNegative   string // what MaskPrompt does not mean, ditto; may be empty
 	Instances      string // which objects: "all" or "", "largest", or a number from 0 on
 	MaxObjects     int    // objects that are followed at a time; 0 for the segmenter's own limit
+	AcrossCuts     bool   // follow objects from one shot into the next
 	EditPrompt     string
 	NegativePrompt string
 	SingleFrame    bool // write PNGs of frame FrameIndex instead of videos

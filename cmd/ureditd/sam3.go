@@ -86,9 +86,9 @@ func findAll(ctx context.Context, c console, tool *ffmpeg.Tool, in *os.File, fra
 	if err != nil {
 		return err
 	}
-	size := detector.ImageSize()
+	q.Width, q.Height = detector.PictureSize(info.Width, info.Height)
 	decoder, err := tool.Decode(ctx, in, info, media.Decode{
-		Max: frames, RGBWidth: size, RGBHeight: size, RGBFilter: detector.Resize(),
+		Max: frames, RGBWidth: q.Width, RGBHeight: q.Height, RGBFilter: detector.Resize(),
 	})
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func findAll(ctx context.Context, c console, tool *ffmpeg.Tool, in *os.File, fra
 		fmt.Fprintf(c.err, "warning: the prompt is too long, left out: %q\n", words)
 	}
 	lines := frameWriter{to: json.NewEncoder(w), draw: segment.NewUnion(info.Width, info.Height), size: [2]int{info.Height, info.Width}}
-	rgb := make([]byte, 3*size*size)
+	rgb := make([]byte, 3*q.Width*q.Height)
 	for {
 		if _, err := decoder.ReadRGB(rgb); errors.Is(err, io.EOF) {
 			for _, warning := range follower.Warnings() {

@@ -203,6 +203,16 @@ func (d *Detector) ImageSize() int { return int(d.network.image.Shape[3]) }
 // "bilinear_aa" or "cubic".
 func (d *Detector) Resize() string { return d.config.Resize }
 
+// PictureSize returns the size in which a Follower takes the pictures of a video
+// of w by h samples so that they are stretched exactly as the network was taught:
+// the video's own where the Follower can do it, else S by S.
+func (d *Detector) PictureSize(w, h int) (int, int) {
+	if d.config.Resize == "bilinear_aa" {
+		return w, h
+	}
+	return d.ImageSize(), d.ImageSize()
+}
+
 // Prompt encodes a text. The last few are remembered.
 func (d *Detector) Prompt(ctx context.Context, s string) (*Prompt, error) {
 	for i, p := range d.prompts {

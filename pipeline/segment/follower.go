@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"uredit/pipeline/frame"
+	"uredit/pipeline/resize"
 	"uredit/pipeline/segment/mask"
 	"uredit/pipeline/segment/track"
 	"uredit/pipeline/tensor"
@@ -21,6 +22,9 @@ type Query struct {
 	// of one of these does not count. It may be empty.
 	Negative string
 	Select   Selection
+	// Width and Height are the size of the pictures that Next is given, from
+	// Detector.PictureSize; 0 for S by S, stretched by the caller.
+	Width, Height int
 	// Frames is the video's length where it is known, else 0. It matters for
 	// videos shorter than the tracker's memory only.
 	Frames int
@@ -50,6 +54,10 @@ type Follower struct {
 	others   []mask.Bits
 	store    planes
 	shown    map[int]bool // by id
+	width    int          // of the pictures
+	height   int
+	stretch  *resize.Bilinear // nil where pictures come in the network's size
+	picture  []byte           // S by S, stretched
 }
 
 // identifier gives detections identities over time.
@@ -82,7 +90,7 @@ func SplitPrompt(s string) []string {
 // Follow starts finding the objects of q in a video. The Detector serves one
 // Follower at a time.
 func (d *Detector) Follow(ctx context.Context, q Query) (*Follower, error) {
-	f := &Follower{detector: d, choice: choice{Selection: q.Select}, shown: make(map[int]bool)}
+	f := &Follower{detector: d, choice: choice{Selection: q.Select}, shown: make(map[int]bool), width: q.Width, height: q.Height}
 	for _, list := range []struct {
 		to   *[]*Prompt
 		text string
@@ -97,6 +105,13 @@ func (d *Detector) Follow(ctx context.Context, q Query) (*Follower, error) {
 	}
 	if len(f.wanted) == 0 {
 		return nil, fmt.Errorf("prompt %q names nothing", q.Prompt)
+	}
+	if size := d.ImageSize(); q.Width > 0 && (q.Width != size || q.Height != size) {
+		var err error
+		if f.stretch, err = resize.New(q.Width, q.Height, size, size); err != nil {
+			return nil, err
+		}
+		f.picture = make([]byte, 3*size*size)
 	}
 	if d.tracker == nil {
 		f.identify = &linking{area: d.config.Thresholds.HoleArea}
@@ -116,10 +131,17 @@ func (f *Follower) Cut() []string {
 	return words
 }
 
-// Next sees the next picture: S by S packed R, G, B bytes, rows from the top. It
-// returns the frames that are complete now, in order: with a tracker none at
+// Next sees the next picture: packed R, G, B bytes, rows from the top, of the
+// size that the Query says. It returns the frames that are complete now, in order: with a tracker none at
 // first, later one each time. They are valid until the next call of any method.
 func (f *Follower) Next(ctx context.Context, rgb []byte) ([]Frame, error) {
+	if f.stretch != nil {
+		if want := 3 * f.width * f.height; len(rgb) != want {
+			return nil, fmt.Errorf("detect: picture of %d bytes, want %d by %d by 3", len(rgb), f.width, f.height)
+		}
+		f.stretch.Run(f.picture, rgb)
+		rgb = f.picture
+	}
 	if err := f.detector.look(ctx, rgb); err != nil {
 		return nil, err
 	}

@@ -228,6 +228,44 @@ func TestFollowErrors(t *testing.T) {
 	}
 }
 
+// TestPictureSize has pictures of the video's size, and of the network's where
+// the folder names a filter that the caller must apply.
+func TestPictureSize(t *testing.T) {
+	for filter, want := range map[string][2]int{"bilinear_aa": {9, 5}, "cubic": {testS, testS}} {
+		a := answers{tokenA: one(.9, disc(5, 5, 3))}
+		graphs := linked(a)
+		var seen []float32
+		look := graphs["vision_encoder.onnx"].run
+		graphs["vision_encoder.onnx"].run = func(in, out map[string]*tensor.Tensor) {
+			look(in, out)
+			seen = slices.Clone(in["pixel_values"].F32)
+		}
+		d := newFolder(t, graphs, map[string]string{"sam3.json": `{"resize":"` + filter + `"}`}).open(t)
+		q := Query{Prompt: "a"}
+		q.Width, q.Height = d.PictureSize(9, 5)
+		if got := [2]int{q.Width, q.Height}; got != want {
+			t.Fatalf("%s: pictures of %v, want %v", filter, got, want)
+		}
+		f, err := d.Follow(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Next(t.Context(), make([]byte, 7)); err == nil {
+			t.Errorf("%s: a picture of 7 bytes is accepted", filter)
+		}
+		rgb := make([]byte, 3*q.Width*q.Height)
+		for i := range rgb {
+			rgb[i] = 255
+		}
+		if _, err := f.Next(t.Context(), rgb); err != nil {
+			t.Fatal(err)
+		}
+		if len(seen) != 3*testS*testS || slices.Min(seen) != 1 || slices.Max(seen) != 1 {
+			t.Errorf("%s: the network sees %v, want white", filter, seen)
+		}
+	}
+}
+
 func TestFollowWarns(t *testing.T) {
 	_, f := follow(t, tracked(answers{tokenA: one(.9, disc(5, 5, 3), disc(17, 17, 5))}), Query{Prompt: "a", MaxObjects: 1}, 3, nil)
 	if got := f.Warnings(); len(got) != 1 || !strings.Contains(got[0], "3 detections") {

@@ -6,7 +6,7 @@
 // The input is decoded twice; no list of frames ever exists, so memory does not
 // grow with the length of the video.
 //
-//	pass 1   decode (RGB at the detector's size) → segment → link → mask runs → mask preview
+//	pass 1   decode (RGB at the detector's size) → segment, follow → mask runs → mask preview
 //	         plan: one steady crop window for each shot, from all masks' boxes
 //	pass 2   decode (planar frames) → crop → edit → residual → smooth → paste → encode
 //	         mux: sound, subtitles, chapters and tags of the input
@@ -22,7 +22,8 @@
 //	tensor     named arrays and the one method of a network
 //	fault      the error that crosses to the caller
 //	text       byte pair encoding, as CLIP does it
-//	segment    SAM 3's detector: prompt and picture to instances, linked over time
+//	resize     pictures stretched as the segmenter was taught
+//	segment    SAM 3: prompt and pictures to objects, linked or tracked over time
 //	crop       where the editor's window lies in each frame
 //	pix2pix    Instruct-Pix2Pix: schedulers, guidance, noise
 //	composite  the way between planar samples and the editor's picture, the feathered mask

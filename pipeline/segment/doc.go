@@ -1,9 +1,10 @@
 // Package segment finds what a prompt names in each picture of a video, with
-// SAM 3's detector as networks.
+// SAM 3 as networks.
 //
 //	Detector   one prompt and one picture to instances
+//	Follower   a Query and a video's pictures to objects, frame by frame
 //	Linker     instances of one frame after the other to objects with an id
-//	Union      all objects of a frame as one mask of the video's size
+//	Union      objects of a frame as masks of the video's size, together or one by one
 //	Masks      the masks of a whole video, as run lengths in a file
 //
 // # Folders
@@ -14,6 +15,11 @@
 //	sam3-video/1     text_encoder, and frame or vision_encoder with detector
 //	the public split vision-encoder, text-encoder, decoder, which gives scores
 //	                 in two factors and wants a box that says "no box"
+//
+// A sam3-video/1 folder that has tracker_init, tracker_step and memory_encoder as
+// well is followed with them (package track); in all others a Linker joins what
+// the detector finds. A Follower hides which: with a tracker its frames come some
+// pictures late, because only then it is known which objects were none.
 //
 // # Sizes
 //

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"uredit/daemon/job"
 	"uredit/pipeline/fault"
@@ -157,45 +158,61 @@ func TestPathsOfUsers(t *testing.T) {
 }
 
 // While jobs run, a user swaps output_dir, or the daemon's directory in it, for
-// a link in a tight loop. Nothing appears outside, and the daemon serves on.
+// a link: in a tight loop from the start, or for most of the time once the job
+// is at work. Nothing appears outside, and the daemon serves on.
 func TestSwappedDirectories(t *testing.T) {
 	s := newSite(t)
 	s.serve()
 	victim := s.mkdir(s.path("outside"))
-	for i, sub := range []string{"", ".uredit", "", ".uredit"} {
+	for i, c := range []struct {
+		sub  string
+		hold bool
+	}{{"", false}, {".uredit", false}, {"", true}, {".uredit", true}} {
 		id := fmt.Sprintf("swap%d", i)
-		out := filepath.Join(s.mkdir(s.out(id)), sub)
-		aside := s.path("data", "aside")
-		swaps := 0
-		s.drop(id+".yaml", s.request(id, "num_inference_steps: 20"))
-		over := func() bool {
-			ended := append(glob(s.path("spool", "done", "*", "*")), glob(s.path("spool", "failed", "*", "reason.txt"))...)
-			ended = append(ended, glob(s.path("spool", "rejected", "*", "reason.txt"))...)
-			return len(ended) == i+1
+		out, aside := filepath.Join(s.mkdir(s.out(id)), c.sub), s.path("data", "aside")
+		s.drop(id+".yaml", s.request(id, "num_inference_steps: 100"))
+		if c.hold {
+			s.reach(id, job.Extracting)
 		}
+		swaps := 0
 		eventually(t, "the end of "+id, func() bool {
-			for range 500 {
+			for range 100 {
 				// Some of these fail when the daemon is faster: that is the race.
 				if os.Rename(out, aside) != nil {
 					continue
 				}
 				_ = os.Symlink(victim, out)
+				if c.hold {
+					<-time.After(500 * time.Microsecond)
+				}
 				_ = os.Remove(out)
 				_ = os.Rename(aside, out)
 				swaps++
 			}
-			return over()
+			return s.ended() == i+1
 		})
+		t.Logf("%s: %d swaps", id, swaps)
 		if got := names(t, victim); len(got) > 0 {
 			t.Fatalf("outside of the roots are %q", got)
 		}
-		if swaps < 100 && sub == "" {
-			t.Errorf("only %d swaps", swaps)
+		if swaps == 0 {
+			t.Error("nothing was swapped")
 		}
-		os.RemoveAll(aside)
+		if err := os.RemoveAll(aside); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.drop("after.yaml", s.request("after"))
 	s.wantFinished("after", 16)
+}
+
+// ended counts the requests and jobs that are over, however they ended.
+func (s *site) ended() int {
+	n := len(glob(s.path("spool", "done", "*", "*")))
+	for _, dir := range []string{"failed", "rejected"} {
+		n += len(glob(s.path("spool", dir, "*", "reason.txt")))
+	}
+	return n
 }
 
 // user runs a script as another user of the group of the tests.

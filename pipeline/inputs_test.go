@@ -1,0 +1,151 @@
+package pipeline_test
+
+import (
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"uredit/pipeline/pipelinetest"
+)
+
+// The ball of middleBall never leaves this distance from the picture's middle.
+const ballReach = 44
+
+// middleBall is a clip of 320x240 whose ball sways around the middle of the
+// picture, so that it is found there however the picture is turned.
+func middleBall() pipelinetest.Clip {
+	return pipelinetest.Clip{
+		Width: 320, Height: 240, Background: pipelinetest.Texture,
+		Balls: []pipelinetest.Ball{{
+			Colour: pipelinetest.RGB{210, 40, 40}, Radius: 36, Shaded: true,
+			At: func(i int) (x, y float64, there bool) {
+				angle := float64(i)
+				return 160 + 6*math.Sin(angle), 120 + 5*math.Cos(angle), true
+			},
+		}},
+	}
+}
+
+// input is a kind of file, made from six frames of middleBall.
+type input struct {
+	name string
+	file string // name of the file; its ending chooses the container
+	args string // ffmpeg's, from the clip {} to the file, which comes last
+
+	filter string   // the last step of ffmpeg's own decode; "" for format=yuv420p
+	frames int      // 0 for 6
+	scale  float64  // how much larger the ball became; 0 for 1
+	warns  []string // a part of each warning, in order
+}
+
+const x264 = " -c:v libx264 -preset veryfast -crf 18 "
+
+var inputs = []input{
+	{name: "plain", file: "a.mp4", args: "-i {}" + x264},
+	{name: "rotated by 90", file: "a.mp4", args: "-i {} -metadata:s:v rotate=90" + x264},
+	{name: "rotated by 180", file: "a.mp4", args: "-i {} -metadata:s:v rotate=180" + x264},
+	{name: "rotated by 270", file: "a.mp4", args: "-i {} -metadata:s:v rotate=270" + x264},
+	{name: "odd width and height", file: "a.mkv", args: "-i {} -vf crop=317:239:2:0:exact=1 -c:v ffv1"},
+	{name: "odd and rotated", file: "a.mkv", args: "-i {} -vf crop=317:238:2:0:exact=1 -metadata:s:v rotate=90 -c:v ffv1"},
+	{name: "variable frame rate", file: "a.mkv", args: "-i {} -vf setpts=N*(N+3)/50/TB -fps_mode passthrough" + x264},
+	{name: "variable frame rate in MP4", file: "a.mp4", args: "-i {} -vf settb=1/30000,setpts=N*(N+3)*617 -fps_mode passthrough -enc_time_base 1/30000" + x264},
+	{name: "24000/1001", file: "a.mp4", args: "-r 24000/1001 -i {}" + x264},
+	{name: "30000/1001 in milliseconds", file: "a.mkv", args: "-r 30000/1001 -i {}" + x264},
+	{name: "transport stream", file: "a.ts", args: "-i {} -bf 2" + x264},
+	{name: "transport stream, hours late", file: "a.ts", args: "-i {} -output_ts_offset 9000.0371" + x264},
+	{name: "B-frames", file: "a.mp4", args: "-i {} -bf 4 -b_strategy 0 -g 30" + x264},
+	{name: "10 bits", file: "a.mp4", args: "-i {} -pix_fmt yuv420p10le" + x264, warns: []string{"10 bits"}},
+	{name: "10 bits HEVC", file: "a.mp4", args: "-i {} -pix_fmt yuv420p10le -c:v libx265 -preset ultrafast -x265-params log-level=error", warns: []string{"10 bits"}},
+	{name: "4:2:2", file: "a.mp4", args: "-i {} -pix_fmt yuv422p" + x264, warns: []string{"4:2:2"}},
+	{name: "4:4:4", file: "a.mp4", args: "-i {} -pix_fmt yuv444p" + x264, warns: []string{"4:4:4"}},
+	{name: "BT.601", file: "a.mp4", args: "-i {} -vf scale=out_color_matrix=smpte170m -colorspace smpte170m -color_primaries smpte170m -color_trc smpte170m -color_range tv" + x264},
+	{name: "BT.601 of PAL", file: "a.mp4", args: "-i {} -vf scale=out_color_matrix=bt470,setsar=16/15 -colorspace bt470bg -color_primaries bt470bg -color_trc gamma28" + x264},
+	{name: "BT.709, tv", file: "a.mp4", args: "-i {} -colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range tv" + x264},
+	{name: "full range", file: "a.mp4", args: "-i {} -vf scale=out_range=pc,format=yuvj420p -colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range pc" + x264, filter: "format=yuvj420p"},
+	{name: "full range, 10 bits", file: "a.mkv", args: "-i {} -vf scale=out_range=pc,format=yuv420p10le -color_range pc" + x264,
+		filter: "scale=in_range=pc:out_range=pc,format=yuv420p", warns: []string{"10 bits"}},
+	{name: "no colour tags", file: "a.mkv", args: "-i {} -vf setparams=colorspace=unknown:color_primaries=unknown:color_trc=unknown:range=unknown -c:v ffv1"},
+	{name: "samples not square", file: "a.mp4", args: "-i {} -vf setsar=4/3" + x264},
+	{name: "samples not square, rotated", file: "a.mp4", args: "-i {} -vf setsar=4/3 -metadata:s:v rotate=90" + x264},
+	{name: "one frame", file: "a.mp4", args: "-i {} -frames:v 1" + x264, frames: 1},
+	{name: "4K", file: "a.mp4", args: "-i {} -frames:v 2 -vf scale=3840:2160 -c:v libx264 -preset ultrafast -crf 18", frames: 2, scale: 12},
+	{name: "first frame late", file: "a.mkv", args: "-itsoffset 0.5 -i {} -f lavfi -i sine=r=48000:d=0.7 -c:a flac" + x264},
+	{name: "first frame late in MP4", file: "a.mp4", args: "-itsoffset 0.48 -i {} -f lavfi -i sine=r=48000:d=0.7 -c:a aac -fps_mode passthrough" + x264},
+	{name: "GIF", file: "a.gif", args: "-i {} -vf split[a][b];[a]palettegen[p];[b][p]paletteuse", filter: "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p", warns: []string{"BT.709", "transparency"}},
+	{name: "VP9", file: "a.webm", args: "-i {} -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -crf 20 -b:v 0"},
+	{name: "AVI, MPEG-4", file: "a.avi", args: "-i {} -c:v mpeg4 -q:v 2"},
+	{name: "motion JPEG", file: "a.mov", args: "-i {} -c:v mjpeg -q:v 2 -pix_fmt yuvj420p", filter: "format=yuvj420p"},
+	{name: "cover art beside", file: "a.mp4", args: "-i {} -f lavfi -i color=red:s=64x64:d=0.04 -map 1 -map 0 -c:v:0 png -disposition:v:0 attached_pic -c:v:1 libx264 -crf 18"},
+}
+
+// TestInputs edits files of all kinds. Outside the mask every sample is the one
+// that ffmpeg decodes, every frame is there at its time, and the tags are kept.
+func TestInputs(t *testing.T) {
+	base := shared.clip(t, middleBall(), 6)
+	for _, in := range inputs {
+		t.Run(in.name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for programs to start
+			file := filepath.Join(t.TempDir(), in.file)
+			program(t, "ffmpeg", in.args+" {}", base, file)
+			in.check(t, file)
+		})
+	}
+}
+
+// check edits the file and compares.
+func (in input) check(t *testing.T, file string) {
+	t.Helper()
+	if in.filter == "" {
+		in.filter = "format=yuv420p"
+	}
+	if in.frames == 0 {
+		in.frames = 6
+	}
+	s := spec()
+	s.Steps, s.ErodeKernel = 2, 4
+	e, err := shared.edit(t, file, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.checkWarnings(t, e.Warnings)
+	info := e.Input
+	want := planes(t, file, in.filter, info.Width, info.Height)
+	if len(want) != in.frames {
+		t.Fatalf("the test is wrong: ffmpeg decodes %d frames, want %d", len(want), in.frames)
+	}
+	if e.Frames != len(want) || e.EmptyFrames != 0 {
+		t.Fatalf("%d frames, %d of them without a mask; want %d and 0", e.Frames, e.EmptyFrames, len(want))
+	}
+	got := planes(t, e.output(), edited420(in.filter), info.FrameWidth(), info.FrameHeight())
+	compareOutside(t, got, want, info.Width, info.Height, ballReach*max(in.scale, 1)+reach)
+	compareInside(t, got, info.FrameWidth(), info.FrameHeight())
+	before, after := inspect(t, file), inspect(t, e.output())
+	compareTimes(t, before, after)
+	compareTags(t, before.picture(), after.picture())
+	if preview := inspect(t, e.mask()).times(); !slices.EqualFunc(preview, after.times(), equal) {
+		t.Errorf("the mask preview shows its frames at %v", preview)
+	}
+}
+
+func (in input) checkWarnings(t *testing.T, got []string) {
+	t.Helper()
+	ok := len(got) == len(in.warns)
+	for i := range in.warns {
+		ok = ok && strings.Contains(got[i], in.warns[i])
+	}
+	if !ok {
+		t.Errorf("warnings %q, want %q", got, in.warns)
+	}
+}
+
+// edited420 is the plain way to the samples of an output whose input was read
+// by filter: the output's range is the input's.
+func edited420(filter string) string {
+	if strings.Contains(filter, "yuvj") || strings.Contains(filter, "out_range=pc") {
+		return "format=yuvj420p"
+	}
+	return "format=yuv420p"
+}
+

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -48,6 +49,9 @@ func (o Once) Run(ctx context.Context) (warnings []job.Warning, err error) {
 	if err := harmless(out, in, &r); err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
+	if err := unreserved(out); err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
 	if err := out.MkdirAll(spool.WorkDir, 0o755); err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
@@ -77,13 +81,19 @@ func (o Once) Run(ctx context.Context) (warnings []job.Warning, err error) {
 	return warnings, err
 }
 
+// unreserved refuses a directory in which a daemon's job lives.
+func unreserved(out *roots.Dir) error {
+	if _, err := out.Lstat(spool.OwnerFile); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return &job.Error{Code: job.CodeOutputDirInUse, Key: "output_dir",
+		Message: fmt.Sprintf("a job of a daemon writes in %s", out.Path),
+		Hint:    "take another output_dir, or wait until that job is over; where its spool is gone, remove " + filepath.Join(out.Path, spool.OwnerFile)}
+}
+
 // onceRoots allows every path, with symbolic links followed first: who runs a
 // job here may go where they lead.
 func onceRoots(r *job.Request) (*roots.Set, error) {
-	for _, path := range []*string{&r.InputVideoPath, &r.OutputDir} {
-		if real, err := filepath.EvalSymlinks(*path); err == nil { // else opening says what is wrong
-			*path = real
-		}
-	}
+	r.InputVideoPath, r.OutputDir = roots.RealPath(r.InputVideoPath), roots.RealPath(r.OutputDir)
 	return roots.Open([]string{"/"})
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -29,7 +30,11 @@ func bind(set *flag.FlagSet, r *job.Request) {
 	set.Float64Var(&r.ImageGuidanceScale, "image-guidance-scale", r.ImageGuidanceScale, "")
 	set.IntVar(&r.ErodeKernel, "erode-kernel", r.ErodeKernel, "")
 	set.Uint64Var(&r.Seed, "seed", r.Seed, "")
-	set.BoolFunc("no-smoothing", "", func(string) error { r.ApplySmoothing = false; return nil })
+	set.BoolFunc("no-smoothing", "", func(v string) error {
+		off, err := strconv.ParseBool(v)
+		r.ApplySmoothing = !off
+		return err
+	})
 	set.IntVar(&r.SmoothingWindow, "smoothing-window", r.SmoothingWindow, "")
 	set.Float64Var(&r.SmoothingAlpha, "smoothing-alpha", r.SmoothingAlpha, "")
 	set.StringVar(&r.Extra.ModelPath, "model-path", r.Extra.ModelPath, "")

@@ -53,7 +53,10 @@ func edit(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	log, closeLog := logger(cfg, c.err)
+	log, closeLog, err := logger(cfg, c.err)
+	if err != nil {
+		return err
+	}
 	defer closeLog()
 	for _, w := range h.warnings {
 		log.Warn(w)
@@ -127,8 +130,8 @@ func moveWhole(to, from string) error {
 	return os.Remove(from)
 }
 
-// readRequest reads a request file; relative paths in it start where the file
-// lies.
+// readRequest reads a request file; relative paths in it start where the user
+// stands.
 func readRequest(name string) (task, error) {
 	in, err := os.Open(name)
 	if err != nil {

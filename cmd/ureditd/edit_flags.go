@@ -39,6 +39,9 @@ func newEditFlags(c console) *editFlags {
 	f.Float64Var(&r.GuidanceScale, "guidance-scale", r.GuidanceScale, "how strongly the edit prompt acts")
 	f.Float64Var(&r.ImageGuidanceScale, "image-guidance-scale", r.ImageGuidanceScale, "how strongly the picture is kept")
 	f.IntVar(&r.ErodeKernel, "erode-kernel", r.ErodeKernel, "samples by which the mask shrinks; 0 for none")
+	f.Float64Var(&r.Feather, "feather", r.Feather, "softness of the mask's edge, samples")
+	f.IntVar(&r.CropPadding, "crop-padding", r.CropPadding, "samples kept around the mask")
+	f.IntVar(&r.EditSize, "edit-size", r.EditSize, "long side of the editor's picture, samples")
 	f.BoolVar(&e.noSmoothing, "no-smoothing", false, "no smoothing in time")
 	f.StringVar(&r.Smoothing, "smoothing", r.Smoothing, "motion or classic")
 	f.IntVar(&r.SmoothingWindow, "smoothing-window", r.SmoothingWindow, "frames that smoothing looks at")
@@ -113,11 +116,15 @@ func (e *editFlags) fromFlags(cfg config.Config) (task, error) {
 			}
 		}
 	}
+	r.JobID, r.OutputDir = "edit", filepath.Dir(output) // to be judged with the rest
+	if err := r.Validate(); err != nil {
+		return task{}, err
+	}
 	if r.OutputDir, err = runDir(cfg); err != nil {
 		return task{}, err
 	}
 	r.JobID = filepath.Base(r.OutputDir)
-	return task{request: r, output: output}, r.Validate()
+	return task{request: r, output: output}, nil
 }
 
 // distinct refuses outputs that are the input, and a directory that is not

@@ -69,6 +69,8 @@ var commands = map[string]func(context.Context, console, []string) error{
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks politely; the second one has its usual force.
+	context.AfterFunc(ctx, stop)
 	code := run(ctx, console{os.Stdout, os.Stderr}, os.Args[1:])
 	stop()
 	os.Exit(code)
@@ -114,7 +116,7 @@ func status(err error) int {
 // refusals are the codes of requests that cannot be begun as they are.
 var refusals = []string{
 	job.CodeInvalidRequest, job.CodeTooLarge, job.CodePathOutside, job.CodeInputMissing,
-	job.CodeOutputExists, job.CodeOutputIsInput,
+	job.CodeOutputExists, job.CodeOutputIsInput, job.CodeOutputDirInUse,
 }
 
 // explain prints an error, and below it what the user can do.

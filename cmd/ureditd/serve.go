@@ -33,7 +33,10 @@ func serve(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	log, closeLog := logger(cfg, c.err)
+	log, closeLog, err := logger(cfg, c.err)
+	if err != nil {
+		return err
+	}
 	defer closeLog()
 	h, err := openHost(ctx, cfg)
 	if err != nil {
@@ -66,16 +69,20 @@ func (h *host) models(getenv func(string) string) daemon.Models {
 	}.FromEnv(getenv)
 }
 
-// logger returns the daemon's log: the configured file, or the console.
-func logger(cfg config.Config, console io.Writer) (log *slog.Logger, closeLog func()) {
+// logger returns the daemon's log: the configured file, or the console. A file
+// that cannot be written is an error now, not silence later.
+func logger(cfg config.Config, console io.Writer) (log *slog.Logger, closeLog func(), err error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
-		level = slog.LevelInfo // the configuration was checked; this is its default
+		return nil, nil, fmt.Errorf("log.level: %w", err)
 	}
 	out, closeLog := console, func() {}
 	if cfg.Log.File != "" {
 		file := &lumberjack.Logger{
 			Filename: cfg.Log.File, MaxSize: cfg.Log.MaxSize, MaxBackups: cfg.Log.MaxBackups, MaxAge: cfg.Log.MaxAge,
+		}
+		if _, err := file.Write(nil); err != nil {
+			return nil, nil, fmt.Errorf("log.file: %w", err)
 		}
 		out = file
 		closeLog = func() {
@@ -84,5 +91,5 @@ func logger(cfg config.Config, console io.Writer) (log *slog.Logger, closeLog fu
 			}
 		}
 	}
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})), closeLog
+	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})), closeLog, nil
 }

@@ -46,7 +46,7 @@ func Open(dirs []string, reserved ...string) (*Set, error) {
 		s.roots = append(s.roots, root{path: filepath.Clean(dir), real: real})
 	}
 	for _, dir := range reserved {
-		s.reserved = append(s.reserved, realPath(filepath.Clean(dir)))
+		s.reserved = append(s.reserved, RealPath(filepath.Clean(dir)))
 	}
 	return s, nil
 }
@@ -123,8 +123,8 @@ func (s *Set) reservedBy(dir string) (string, bool) {
 	return s.reserved[i], true
 }
 
-// realPath resolves what of path is there.
-func realPath(path string) string {
+// RealPath resolves the symbolic links in what of path is there.
+func RealPath(path string) string {
 	for rest := ""; ; {
 		if real, err := filepath.EvalSymlinks(path); err == nil {
 			return filepath.Join(real, rest)

@@ -152,7 +152,7 @@ func TestReservations(t *testing.T) {
 		t.Errorf("the empty work directory is still there: %v", err)
 	}
 	os.Mkdir(filepath.Join(out.Name(), WorkDir), 0o755)
-	os.WriteFile(filepath.Join(out.Name(), ownerFile), []byte("260101T000000-aaaaaa another-spool-id\n"), 0o644)
+	os.WriteFile(filepath.Join(out.Name(), OwnerFile), []byte("260101T000000-aaaaaa another-spool-id\n"), 0o644)
 	if err := s.ReserveOutput(out, first.Job); err == nil {
 		t.Error("took what a job of another spool holds")
 	}

@@ -13,7 +13,8 @@ import (
 // not yet, or never, public.
 const WorkDir = ".uredit"
 
-const ownerFile = WorkDir + "/owner"
+// OwnerFile is the file, in an output directory, that says whose it is.
+const OwnerFile = WorkDir + "/owner"
 
 // An InUseError says that a live job holds a reservation.
 type InUseError struct {
@@ -56,7 +57,7 @@ func (s *Spool) ReserveOutput(dir *os.Root, job string) error {
 		if err := dir.Mkdir(WorkDir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("reserve output_dir: %w", err)
 		}
-		err := s.reserve(dir, ownerFile, job)
+		err := s.reserve(dir, OwnerFile, job)
 		if err == nil {
 			return nil
 		}
@@ -69,7 +70,7 @@ func (s *Spool) ReserveOutput(dir *os.Root, job string) error {
 // ReleaseOutput gives an output directory back, when this job has it, and
 // removes the work directory when nothing is left in it.
 func (s *Spool) ReleaseOutput(dir *os.Root, job string) error {
-	if err := s.release(dir, ownerFile, job); err != nil {
+	if err := s.release(dir, OwnerFile, job); err != nil {
 		return fmt.Errorf("release output_dir: %w", err)
 	}
 	// What a process of this host left half made goes too. A claim that reserves
@@ -85,7 +86,7 @@ func (s *Spool) ReleaseOutput(dir *os.Root, job string) error {
 // OutputReserved reports whether a live job, or a job of another spool, has an
 // output directory.
 func (s *Spool) OutputReserved(dir *os.Root) (bool, error) {
-	holder, spool, err := readReservation(dir, ownerFile)
+	holder, spool, err := readReservation(dir, OwnerFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -53,7 +53,7 @@ race: build ## the same under the race detector, and a count of OpenCV's matrice
 	go test -tags matprofile ./pipeline/opencv
 
 memory: build ## memory of 960 frames of 1280x720 against 120 frames (minutes)
-	go test ./pipeline -run TestMemory -memory -timeout 30m -v
+	go test ./cmd/ureditd -run TestMemory -memory -timeout 30m -v
 
 lint: deps ## gofmt, vet, staticcheck, tidy modules, generated files as generated
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }

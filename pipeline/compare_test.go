@@ -108,4 +108,3 @@ func compareTags(t *testing.T, from, to stream) {
 		t.Errorf("the output is %s %s", to.Codec, to.PixFmt)
 	}
 }
-

@@ -148,4 +148,3 @@ func edited420(filter string) string {
 	}
 	return "format=yuv420p"
 }
-

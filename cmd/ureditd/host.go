@@ -97,7 +97,10 @@ type engine struct {
 
 // device opens a device; share is how many devices share the processor.
 func (h *host) device(name string, share int) (*onnx.Device, error) {
-	d, err := h.runtime.Device(name, onnx.Options{Threads: threads(h.config, share)})
+	d, err := h.runtime.Device(name, onnx.Options{
+		Threads:    threads(h.config, share),
+		SmallAlone: h.config.Threads == 0, // not against the administrator's word
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open device %s: %w", name, err)
 	}

@@ -21,6 +21,7 @@ import (
 // own choice of threads, without spinning.
 type Options struct {
 	Threads     int   // processor threads inside one operation; 0 for one per core
+	SmallAlone  bool  // a graph whose folder holds less than smallFolder takes one thread
 	Spin        bool  // idle threads spin instead of sleeping: faster, and loud for neighbours
 	MemoryLimit int64 // bytes of one graph's arena on a CUDA device; 0 for no limit
 }
@@ -93,7 +94,7 @@ func parseDevice(spec string) (int, error) {
 func (d *Device) Name() string { return d.name }
 
 func (d *Device) probe() error {
-	options, err := d.sessionOptions()
+	options, err := d.sessionOptions(1)
 	if err != nil {
 		return err
 	}
@@ -122,8 +123,35 @@ func (d *Device) probe() error {
 	return nil
 }
 
+// smallFolder is the size, in bytes, of models whose operations are too short to
+// be split: the threads wait for each other as long as they work, and the rest
+// of the pipeline could have used the processor.
+const smallFolder = 32 << 20
+
+// threads returns how many threads the graph in a file takes. Its data may lie
+// in other files, so its folder is what is measured.
+func (d *Device) threads(path string) int {
+	if !d.options.SmallAlone {
+		return d.options.Threads
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return d.options.Threads // opening the graph says what is wrong
+	}
+	size := int64(0)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			size += info.Size()
+		}
+	}
+	if size < smallFolder {
+		return 1
+	}
+	return d.options.Threads
+}
+
 // sessionOptions returns fresh options for one graph; the caller destroys them.
-func (d *Device) sessionOptions() (_ *ort.SessionOptions, err error) {
+func (d *Device) sessionOptions(threads int) (_ *ort.SessionOptions, err error) {
 	o, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, err
@@ -138,7 +166,7 @@ func (d *Device) sessionOptions() (_ *ort.SessionOptions, err error) {
 		spin = "1"
 	}
 	if err := errors.Join(
-		o.SetIntraOpNumThreads(d.options.Threads),
+		o.SetIntraOpNumThreads(threads),
 		o.SetInterOpNumThreads(1), // graphs run in order; this pool would only wait
 		o.AddSessionConfigEntry("session.intra_op.allow_spinning", spin),
 	); err != nil {

@@ -45,7 +45,7 @@ func (d *Device) open(path string, file fs.FileInfo) (*session, error) {
 	if err != nil {
 		return nil, invalid(err)
 	}
-	options, err := d.sessionOptions()
+	options, err := d.sessionOptions(d.threads(path))
 	if err != nil {
 		return nil, fault.New(fault.DeviceFault, "", fmt.Errorf("load model %s: %w", path, err))
 	}

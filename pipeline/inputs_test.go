@@ -4,6 +4,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,6 +37,7 @@ type input struct {
 
 	filter string   // the last step of ffmpeg's own decode; "" for format=yuv420p
 	frames int      // 0 for 6
+	turn   int      // degrees anticlockwise, as display matrices count; MP4 only
 	scale  float64  // how much larger the ball became; 0 for 1
 	warns  []string // a part of each warning, in order
 }
@@ -44,11 +46,11 @@ const x264 = " -c:v libx264 -preset veryfast -crf 18 "
 
 var inputs = []input{
 	{name: "plain", file: "a.mp4", args: "-i {}" + x264},
-	{name: "rotated by 90", file: "a.mp4", args: "-i {} -metadata:s:v rotate=90" + x264},
-	{name: "rotated by 180", file: "a.mp4", args: "-i {} -metadata:s:v rotate=180" + x264},
-	{name: "rotated by 270", file: "a.mp4", args: "-i {} -metadata:s:v rotate=270" + x264},
+	{name: "turned left", file: "a.mp4", args: "-i {}" + x264, turn: 90},
+	{name: "turned over", file: "a.mp4", args: "-i {}" + x264, turn: 180},
+	{name: "turned right", file: "a.mp4", args: "-i {}" + x264, turn: 270},
 	{name: "odd width and height", file: "a.mkv", args: "-i {} -vf crop=317:239:2:0:exact=1 -c:v ffv1"},
-	{name: "odd and rotated", file: "a.mkv", args: "-i {} -vf crop=317:238:2:0:exact=1 -metadata:s:v rotate=90 -c:v ffv1"},
+	{name: "odd and rotated", file: "a.mp4", args: "-i {} -vf crop=317:239:2:0:exact=1 -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -crf 20 -b:v 0", turn: 270},
 	{name: "variable frame rate", file: "a.mkv", args: "-i {} -vf setpts=N*(N+3)/50/TB -fps_mode passthrough" + x264},
 	{name: "variable frame rate in MP4", file: "a.mp4", args: "-i {} -vf settb=1/30000,setpts=N*(N+3)*617 -fps_mode passthrough -enc_time_base 1/30000" + x264},
 	{name: "24000/1001", file: "a.mp4", args: "-r 24000/1001 -i {}" + x264},
@@ -68,7 +70,7 @@ var inputs = []input{
 		filter: "scale=in_range=pc:out_range=pc,format=yuv420p", warns: []string{"10 bits"}},
 	{name: "no colour tags", file: "a.mkv", args: "-i {} -vf setparams=colorspace=unknown:color_primaries=unknown:color_trc=unknown:range=unknown -c:v ffv1"},
 	{name: "samples not square", file: "a.mp4", args: "-i {} -vf setsar=4/3" + x264},
-	{name: "samples not square, rotated", file: "a.mp4", args: "-i {} -vf setsar=4/3 -metadata:s:v rotate=90" + x264},
+	{name: "samples not square, rotated", file: "a.mp4", args: "-i {} -vf setsar=4/3" + x264, turn: 90},
 	{name: "one frame", file: "a.mp4", args: "-i {} -frames:v 1" + x264, frames: 1},
 	{name: "4K", file: "a.mp4", args: "-i {} -frames:v 2 -vf scale=3840:2160 -c:v libx264 -preset ultrafast -crf 18", frames: 2, scale: 12},
 	{name: "first frame late", file: "a.mkv", args: "-itsoffset 0.5 -i {} -f lavfi -i sine=r=48000:d=0.7 -c:a flac" + x264},
@@ -89,6 +91,12 @@ func TestInputs(t *testing.T) {
 			t.Parallel() // most of it is waiting for programs to start
 			file := filepath.Join(t.TempDir(), in.file)
 			program(t, "ffmpeg", in.args+" {}", base, file)
+			if in.turn != 0 {
+				// Only a copy keeps the tag.
+				turned := filepath.Join(t.TempDir(), in.file)
+				program(t, "ffmpeg", "-i {} -c copy -metadata:s:v rotate="+strconv.Itoa(in.turn)+" {}", file, turned)
+				file = turned
+			}
 			in.check(t, file)
 		})
 	}
@@ -111,6 +119,9 @@ func (in input) check(t *testing.T, file string) {
 	}
 	in.checkWarnings(t, e.Warnings)
 	info := e.Input
+	if want := (360 - in.turn) % 360; info.Rotation != want {
+		t.Fatalf("rotation %d, want %d", info.Rotation, want)
+	}
 	want := planes(t, file, in.filter, info.Width, info.Height)
 	if len(want) != in.frames {
 		t.Fatalf("the test is wrong: ffmpeg decodes %d frames, want %d", len(want), in.frames)

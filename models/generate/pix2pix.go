@@ -162,7 +162,7 @@ func pix2pixConfigs(v vocabulary) map[string]map[string]any {
 			"_class_name": "EulerDiscreteScheduler", "beta_start": betaStart, "beta_end": betaEnd,
 			"beta_schedule": "scaled_linear", "num_train_timesteps": trainSteps,
 			"prediction_type": "epsilon", "timestep_spacing": "linspace", "interpolation_type": "linear",
-			"use_karras_sigmas": false, "steps_offset": 0,
+			"use_karras_sigmas": false, "steps_offset": 0, "clip_sample": false,
 		},
 		"text_encoder/config.json": {
 			"architectures": []string{"CLIPTextModel"}, "model_type": "clip_text_model",

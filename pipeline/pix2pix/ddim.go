@@ -28,7 +28,9 @@ func ddim(o options, t *training, steps int) (*schedule, error) {
 	if value(o.SetAlphaToOne, true) {
 		final = 1
 	}
-	s := &schedule{init: 1, clip: o.clipRange()}
+	// Made for pictures, it clips unless told otherwise. Checkpoints whose latents
+	// reach further say so.
+	s := &schedule{init: 1, clip: o.clipRange(true)}
 	for _, timestep := range timesteps {
 		// The level after is a fixed distance away, whatever the next timestep is.
 		next := final
@@ -65,7 +67,7 @@ func lcm(o options, t *training, steps int) (*schedule, error) {
 	at := func(i int) int {
 		return (original-i*original/steps)*(train/original) - 1
 	}
-	s := &schedule{init: 1, clip: o.clipRange()}
+	s := &schedule{init: 1, clip: o.clipRange(false)}
 	for i := range steps {
 		timestep := at(i)
 		bar := t.bars[timestep]

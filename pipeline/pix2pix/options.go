@@ -61,7 +61,7 @@ func stableDiffusion() options {
 	return options{
 		Class:     "EulerAncestralDiscreteScheduler",
 		BetaStart: new(0.00085), BetaEnd: new(0.012), BetaSchedule: new("scaled_linear"),
-		StepsOffset: new(1), SetAlphaToOne: new(false),
+		StepsOffset: new(1), SetAlphaToOne: new(false), ClipSample: new(false),
 	}
 }
 
@@ -143,10 +143,10 @@ func refuse(rs ...refusal) error {
 	return nil
 }
 
-// clipRange returns the bound of the clean latents for schedule.clip. Without
-// the option nothing is clipped: latents have no fixed range.
-func (o options) clipRange() float32 {
-	if !value(o.ClipSample, false) {
+// clipRange returns the bound of the clean latents for schedule.clip, 0 for
+// none. Where the file does not say, otherwise is the class's own default.
+func (o options) clipRange(otherwise bool) float32 {
+	if !value(o.ClipSample, otherwise) {
 		return 0
 	}
 	return float32(value(o.ClipSampleRange, 1))

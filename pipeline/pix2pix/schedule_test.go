@@ -253,8 +253,11 @@ func TestClassDefaults(t *testing.T) {
 	if last := s.steps[9]; last.x0 != 1 || last.m != 0 {
 		t.Errorf("DDIM does not end at the clean latents: %+v", last)
 	}
-	if s.clip != 0 {
-		t.Errorf("latents are clipped to %v", s.clip)
+	if s.clip != 1 {
+		t.Errorf("DDIM clips to %v, want 1", s.clip)
+	}
+	if s, err = newSchedule(LCM, options{}, 10); err != nil || s.clip != 0 {
+		t.Errorf("LCM clips to %v, want 0, %v", s.clip, err)
 	}
 	if s, err = newSchedule(DPMSolver2M, options{}, 14); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func (s *Set) OpenDir(path string) (*Dir, error) {
 // MakeDir opens an output directory and makes the end of its path where it is
 // missing; never a root.
 func (s *Set) MakeDir(path string) (*Dir, error) {
-	if reserved, is := s.reservedBy(realPath(filepath.Clean(path))); is {
+	if reserved, is := s.reservedBy(RealPath(filepath.Clean(path))); is {
 		return nil, reservedError(path, reserved)
 	}
 	handle, rel, err := s.open(outputKey, path)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
 	"time"
 
 	"uredit/daemon/job"
@@ -128,9 +129,9 @@ func (a *attempt) tell(end ending) error {
 
 // clearAttempts removes the directories of all attempts of a job.
 func clearAttempts(out *roots.Dir, j string) error {
-	work, err := out.Open(spool.WorkDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	work, err := out.Open(spool.WorkDir + "/.") // a pipe in its place would be waited for
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil // there is nothing of this job
 	}
 	if err != nil {
 		return err
@@ -168,7 +169,7 @@ func (d *Daemon) published(w *work) (bool, error) {
 		return false, err
 	}
 	defer out.Close()
-	data, err := out.ReadFile(job.RecordName)
+	data, err := out.ReadRegular(job.RecordName)
 	if err != nil {
 		return false, nil
 	}
@@ -177,7 +178,7 @@ func (d *Daemon) published(w *work) (bool, error) {
 		return false, nil
 	}
 	status := record.Status.JSON()
-	if there, err := out.ReadFile(job.StatusName); err == nil && bytes.Equal(there, status) {
+	if there, err := out.ReadRegular(job.StatusName); err == nil && bytes.Equal(there, status) {
 		return true, nil
 	}
 	return true, replaceStatus(out, w.claim.Job, status)

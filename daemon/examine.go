@@ -161,7 +161,7 @@ func inUse(err error, code, key, value string) error {
 // wrote.
 func foreign(out *roots.Dir, r *job.Request) error {
 	var ours []string
-	if data, err := out.ReadFile(job.RecordName); err == nil {
+	if data, err := out.ReadRegular(job.RecordName); err == nil {
 		if record, err := job.ParseRecord(data); err == nil {
 			ours = record.Files
 		}
@@ -290,7 +290,7 @@ func (d *Daemon) tellRejected(j string, r *reason) error {
 }
 
 func writeRejected(out *roots.Dir, r *reason) error {
-	data, err := out.ReadFile(job.StatusName)
+	data, err := out.ReadRegular(job.StatusName)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:

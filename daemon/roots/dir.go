@@ -3,10 +3,12 @@ package roots
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"uredit/daemon/job"
 )
@@ -173,4 +175,26 @@ func (d *Dir) SameFile(name string, f *os.File) (bool, error) {
 		return false, fmt.Errorf("compare %s with the input: %w", filepath.Join(d.Path, name), err)
 	}
 	return os.SameFile(there, open), nil
+}
+
+// regularLimit is more than any file of a job's records takes, in bytes.
+const regularLimit = 16 << 20
+
+// ReadRegular reads a small regular file whose place belongs to users: a pipe,
+// a device or a link there is an error, not something to wait for or to follow,
+// and so is a file of over 16 MiB.
+func (d *Dir) ReadRegular(name string) ([]byte, error) {
+	f, err := d.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > regularLimit {
+		return nil, fmt.Errorf("read %s: it is no small regular file", name)
+	}
+	return io.ReadAll(io.LimitReader(f, regularLimit))
 }

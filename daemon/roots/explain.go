@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -26,8 +27,7 @@ func (s *Set) inputError(handle *os.Root, rel, path string, err error) error {
 		e.Code = job.CodeInputUnreadable
 		e.Message, e.Hint = denied(handle, rel, "read", "a+r")
 	default:
-		// A share that is gone for now, a broken disk: worth another try.
-		e.Code, e.Retryable = job.CodeInputUnreadable, true
+		e.Code, e.Retryable = job.CodeInputUnreadable, passing(err)
 		e.Message = fmt.Sprintf("%s: %v", path, cause(err))
 	}
 	return e
@@ -52,9 +52,19 @@ func (s *Set) outputError(handle *os.Root, rel, path string, err error) error {
 	case errors.Is(err, syscall.EROFS):
 		e.Message, e.Hint = path+" lies on a file system that is mounted read-only", "mount it for writing on the daemon's host"
 	default:
-		e.Retryable, e.Message = true, fmt.Sprintf("%s: %v", path, cause(err))
+		e.Retryable, e.Message = passing(err), fmt.Sprintf("%s: %v", path, cause(err))
 	}
 	return e
+}
+
+// passing reports whether an error is the machine's: a share that is gone for
+// now, a broken disk, no more descriptors. Everything else the path is to blame
+// for, and will be tomorrow.
+func passing(err error) bool {
+	errno, ok := errors.AsType[syscall.Errno](err)
+	return ok && slices.Contains([]syscall.Errno{
+		syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT, syscall.EHOSTDOWN, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN, syscall.EINTR,
+	}, errno)
 }
 
 // denied names the part of a path that keeps this process out, and the command

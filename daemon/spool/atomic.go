@@ -18,7 +18,7 @@ var ErrLost = errors.New("taken by somebody else")
 // list reads a directory that is opened for this call: a kept handle may show
 // an old listing on a network file system.
 func list(root *os.Root, dir string) ([]fs.DirEntry, error) {
-	f, err := root.Open(dir)
+	f, err := root.Open(dir + "/.") // a pipe in its place would be waited for
 	if err != nil {
 		return nil, err
 	}
@@ -85,10 +85,11 @@ func (s *Spool) syncMove(oldName, newName string) error {
 }
 
 // syncDir makes the names in a directory durable. A directory that may be
-// written but not read cannot be opened and is left to the file system.
+// written but not read cannot be opened and is left to the file system; so is
+// one that its user took away meanwhile.
 func syncDir(root *os.Root, dir string) error {
-	f, err := root.Open(dir)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) {
+	f, err := root.Open(dir + "/.") // a pipe in its place would be waited for
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"flag"
 	"fmt"
@@ -31,7 +32,7 @@ func bind(set *flag.FlagSet, r *job.Request) {
 	set.IntVar(&r.ErodeKernel, "erode-kernel", r.ErodeKernel, "")
 	set.Uint64Var(&r.Seed, "seed", r.Seed, "")
 	set.BoolFunc("no-smoothing", "", func(v string) error {
-		off, err := strconv.ParseBool(v)
+		off, err := strconv.ParseBool(cmp.Or(v, "true")) // a flag that is set again has no text of its own
 		r.ApplySmoothing = !off
 		return err
 	})

@@ -3,6 +3,7 @@ package text
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // CLIP's names for its frame tokens.
@@ -86,10 +87,9 @@ func readJSON(dir, name string, to any) error {
 // that Encode reads.
 func build(v *vocabulary, special specialTokens) (*Tokenizer, error) {
 	t := &Tokenizer{
-		merges:     make(map[pair]merge, len(v.merges)),
-		beginToken: string(special.Begin),
-		endToken:   string(special.End),
-		cache:      make(map[string][]int32),
+		merges:  make(map[pair]merge, len(v.merges)),
+		special: special.spelled(v.ids),
+		cache:   make(map[string][]int32),
 	}
 	for _, want := range []struct {
 		name  string
@@ -120,6 +120,20 @@ func build(v *vocabulary, special specialTokens) (*Tokenizer, error) {
 		t.merges[p] = merge{rank: int32(rank), id: id}
 	}
 	return t, nil
+}
+
+// spelled returns the tokens as they are looked for in a prompt: the longest
+// first, each once.
+func (s specialTokens) spelled(ids map[string]int32) []spelled {
+	var list []spelled
+	for _, token := range []specialToken{s.Begin, s.End, s.Pad, s.Unknown} {
+		special := spelled{spelling: string(token), id: ids[string(token)]}
+		if _, known := ids[string(token)]; known && token != "" && !slices.Contains(list, special) {
+			list = append(list, special)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b spelled) int { return len(b.spelling) - len(a.spelling) })
+	return list
 }
 
 // fill looks up the 256 bytes in both positions. A vocabulary that lacks some,

@@ -78,13 +78,41 @@ func TestGoldens(t *testing.T) {
 func TestLowerCaseIsUnicodes(t *testing.T) {
 	tok := sharedCLIP(t)
 	for _, pair := range [][2]string{
-		{"ΟΔΟΣ", "οδος"},          // final sigma
+		{"ΟΔΟΣ", "οδοσ"},          // each letter alone: no final sigma
 		{"İSTANBUL", "i̇stanbul"}, // one letter becomes two
 	} {
 		got, _, _ := tok.Encode(pair[0], 77)
 		want, _, _ := tok.Encode(pair[1], 77)
 		if !slices.Equal(got, want) {
 			t.Errorf("%q is not read as %q: %v, %v", pair[0], pair[1], got[:12], want[:12])
+		}
+	}
+}
+
+// TestSpecialTokensInPrompts: spelled exactly they are themselves, in other
+// letters they are text; a padding token that is a plain character is taken for
+// itself, as in Stable Diffusion 2.
+func TestSpecialTokensInPrompts(t *testing.T) {
+	files := clipFolder(t)
+	files[specialFile] = `{"pad_token":"!"}`
+	plain, padded := sharedCLIP(t), load(t, files)
+	for _, tt := range []struct {
+		tok  *Tokenizer
+		text string
+		ids  []int64
+	}{
+		{plain, "x<|endoftext|>y", []int64{343, clipEnd, 344}},
+		{plain, "<|startoftext|>'s", []int64{clipBegin, 568}},
+		{plain, "<|startoftext|>S<|endoftext|>İ", []int64{clipBegin, 338, clipEnd, 328, 16384}},
+		{plain, "make <|ENDOFTEXT|>", []int64{1078, 27, 347, 40786, 4160, 91, 285}},
+		{plain, "<|endof\u0301text|>", []int64{27, 347, 945, 539, 136, 479, 4160, 91, 285}},
+		{plain, "<|ENDOFTEXT|>\x1c", []int64{27, 347, 40786, 4160, 91, 285, 472}},
+		{plain, "a cyborg! ok!!", []int64{320, 36650, 256, 2481, 748}},
+		{padded, "a cyborg! ok!!", []int64{320, 36650, 0, 2481, 0, 0}},
+	} {
+		ids, _, _ := tt.tok.Encode(tt.text, 2+len(tt.ids))
+		if got := ids[1 : 1+len(tt.ids)]; !slices.Equal(got, tt.ids) {
+			t.Errorf("%q: %v, want %v", tt.text, got, tt.ids)
 		}
 	}
 }

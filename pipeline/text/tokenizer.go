@@ -4,6 +4,7 @@
 package text
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -29,8 +30,7 @@ type Tokenizer struct {
 	merges  map[pair]merge
 
 	begin, end, pad int32
-	beginToken      string // spelled in lower case, as it is looked for in a prompt
-	endToken        string
+	special         []spelled // what a prompt may name, the longest first
 	maxLength       int
 
 	mu    sync.Mutex
@@ -40,6 +40,12 @@ type Tokenizer struct {
 // symbols holds the id of each single byte, inside a word and at its end.
 type symbols struct {
 	inner, last [256]int32
+}
+
+// spelled is a token that carries no text and how it is written in a prompt.
+type spelled struct {
+	spelling string
+	id       int32
 }
 
 // MaxLength returns the number of tokens that the folder says the text encoder
@@ -56,12 +62,15 @@ func (t *Tokenizer) Encode(s string, length int) (ids, attention []int64, cut []
 	room := max(length-2, 0)
 	ids = make([]int64, 0, length+2)
 	ids = append(ids, int64(t.begin))
-	for word := range t.words(normalize(s)) {
+	for word, special := range t.words(s) {
 		if cut != nil {
 			cut = append(cut, word)
 			continue
 		}
-		tokens := t.word(word)
+		tokens := []int32{special}
+		if special == noSpecial {
+			tokens = t.word(word)
+		}
 		if fits := room - (len(ids) - 1); len(tokens) > fits {
 			tokens = tokens[:fits]
 			cut = append(cut, word)
@@ -84,37 +93,82 @@ func (t *Tokenizer) Encode(s string, length int) (ids, attention []int64, cut []
 	return ids, attention, cut
 }
 
+// noSpecial stands for the id of a special token where there is none.
+const noSpecial = -1
+
+// words splits a prompt into words and the ids of special tokens, noSpecial for
+// plain words. Special tokens are found before all else, as they are spelled.
+func (t *Tokenizer) words(s string) iter.Seq2[string, int32] {
+	return func(yield func(string, int32) bool) {
+		for {
+			at, found := t.findSpecial(s)
+			for word := range split(normalize(s[:at])) {
+				if !yield(word, noSpecial) {
+					return
+				}
+			}
+			if found.spelling == "" || !yield(found.spelling, found.id) {
+				return
+			}
+			s = s[at+len(found.spelling):]
+		}
+	}
+}
+
+// findSpecial returns the first special token in s and where it is, or the end
+// of s.
+func (t *Tokenizer) findSpecial(s string) (at int, found spelled) {
+	at = len(s)
+	for _, special := range t.special {
+		if i := strings.Index(s, special.spelling); i >= 0 && i < at {
+			at, found = i, special
+		}
+	}
+	return at, found
+}
+
 // normalize composes characters and brings them to lower case. White space is
-// dropped by words, so it need not be collapsed here.
+// dropped by split, so it need not be collapsed here.
 func normalize(s string) string {
 	s = norm.NFC.String(strings.ToValidUTF8(s, "\uFFFD"))
 	// A Caser keeps state and may not be shared. Unlike strings.ToLower it knows
-	// the mappings of one letter to two and Greek's final sigma, as the
-	// tokenizers do that the encoders were trained with.
-	return cases.Lower(language.Und).String(s)
+	// the mappings of one letter to two. The tokenizers that are followed here
+	// look at each letter alone, so a sigma at a word's end is as any other.
+	return cases.Lower(language.Und, cases.HandleFinalSigma(false)).String(s)
 }
 
-// words splits normalized text as CLIP's pattern does: the frame tokens, English
-// contractions, runs of letters, single digits, runs of anything else but white
-// space. Runs of white space separate words and vanish.
-func (t *Tokenizer) words(s string) func(yield func(string) bool) {
+// split splits normalized text as CLIP's pattern does: English contractions,
+// runs of letters, single digits, runs of anything else but white space. Runs of
+// white space separate words and vanish. The pattern names the frame tokens too;
+// what is one only in lower case is three words, which end where it ends.
+func split(s string) iter.Seq[string] {
 	return func(yield func(string) bool) {
+		name := 0 // bytes left of a frame token's name
 		for s != "" {
-			n := t.wordLength(s)
+			for _, frame := range [...]string{defaultBegin, defaultEnd} {
+				if strings.HasPrefix(s, frame) {
+					name = len(frame)
+				}
+			}
+			rest := s
+			if name > 0 {
+				rest = s[:name]
+			}
+			n := wordLength(rest)
 			if n == 0 {
-				_, n = utf8.DecodeRuneInString(s)
-			} else if !yield(s[:n]) {
+				_, n = utf8.DecodeRuneInString(rest)
+			} else if !yield(rest[:n]) {
 				return
 			}
-			s = s[n:]
+			s, name = s[n:], max(name-n, 0)
 		}
 	}
 }
 
 // wordLength returns the number of bytes of the word s starts with, 0 at white
 // space.
-func (t *Tokenizer) wordLength(s string) int {
-	for _, fixed := range [...]string{t.beginToken, t.endToken, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"} {
+func wordLength(s string) int {
+	for _, fixed := range [...]string{"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"} {
 		if strings.HasPrefix(s, fixed) {
 			return len(fixed)
 		}
@@ -145,12 +199,6 @@ func run(s string, in func(rune) bool) int {
 
 // word returns the tokens of one word. The caller must not write to them.
 func (t *Tokenizer) word(w string) []int32 {
-	switch w {
-	case t.beginToken:
-		return []int32{t.begin}
-	case t.endToken:
-		return []int32{t.end}
-	}
 	t.mu.Lock()
 	tokens, ok := t.cache[w]
 	t.mu.Unlock()

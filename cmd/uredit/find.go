@@ -181,7 +181,7 @@ func (v view) locate(token string) (entry, error) {
 }
 
 func readStatus(dir string) (job.Status, error) {
-	data, err := os.ReadFile(filepath.Join(dir, job.StatusName))
+	data, err := readSmall(filepath.Join(dir, job.StatusName))
 	if err != nil {
 		return job.Status{}, err
 	}
@@ -189,7 +189,7 @@ func readStatus(dir string) (job.Status, error) {
 }
 
 func readRecord(dir string) (job.Record, error) {
-	data, err := os.ReadFile(filepath.Join(dir, job.RecordName))
+	data, err := readSmall(filepath.Join(dir, job.RecordName))
 	if err != nil {
 		return job.Record{}, err
 	}

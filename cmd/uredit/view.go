@@ -231,7 +231,7 @@ type verdict struct {
 // verdict reads what lies beside an ended request; zero when nothing does.
 func (v view) verdict(e entry) verdict {
 	var d verdict
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(e.file), "reason.json"))
+	data, err := readSmall(filepath.Join(filepath.Dir(e.file), "reason.json"))
 	if err != nil || json.Unmarshal(data, &d) != nil {
 		return verdict{}
 	}
@@ -240,7 +240,7 @@ func (v view) verdict(e entry) verdict {
 
 // reason returns why e was rejected or failed, in words.
 func (v view) reason(e entry) string {
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(e.file), "reason.txt"))
+	data, err := readSmall(filepath.Join(filepath.Dir(e.file), "reason.txt"))
 	if text := strings.TrimSpace(string(data)); err == nil && text != "" {
 		return text
 	}
@@ -255,6 +255,27 @@ func readRequest(file string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, job.MaxRequestBytes+1))
+}
+
+// smallLimit is more than any record of a job takes, in bytes.
+const smallLimit = 16 << 20
+
+// readSmall reads a record whose place belongs to other users: a pipe or a
+// device there is an error, not something to wait for.
+func readSmall(file string) ([]byte, error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > smallLimit {
+		return nil, fmt.Errorf("%s is no small regular file", file)
+	}
+	return io.ReadAll(io.LimitReader(f, smallLimit))
 }
 
 // readDir lists a directory by name. One that is not there is empty.

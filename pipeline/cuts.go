@@ -1,41 +1,45 @@
 package pipeline
 
-// cutFinder finds the first frames of shots in the small pictures of pass 1. A
-// cut changes most of the picture at once, far more than the motion around it.
+// cutFinder finds the first frames of shots in the small pictures of pass 1. It
+// compares mean levels of a coarse grid: motion and texture hardly move those, a
+// cut changes most of them at once, far more than the frames before it did.
 type cutFinder struct {
-	last   []byte  // samples of the picture before
-	change float64 // mean difference between pictures of late, in levels
+	last   [cutCells * cutCells]int // mean level of each cell in the picture before
+	change float64                  // mean difference between pictures of late, in levels
 	frames int
 }
 
 const (
-	cutStep    = 7  // bytes of RGB between two looked at: not a multiple of 3, so all channels count
-	cutLevels  = 24 // a smaller mean difference is no cut
-	cutFactor  = 4  // nor is one that is less than this times what was usual
-	cutHistory = 0.2
+	cutCells  = 12  // cells in a row and in a column
+	cutLevels = 24  // a smaller mean difference is no cut
+	cutFactor = 4   // nor is one that is less than this times what is usual
+	cutUsual  = 0.2 // weight of the last difference in what is usual
 )
 
-// next reports whether the packed RGB picture begins a shot.
-func (c *cutFinder) next(rgb []byte) bool {
-	n := (len(rgb) + cutStep - 1) / cutStep
-	if len(c.last) != n {
-		c.last = make([]byte, n)
-		c.frames = 0
+// next reports whether the packed RGB picture, size by size, begins a shot.
+func (c *cutFinder) next(rgb []byte, size int) bool {
+	var sums, counts [cutCells * cutCells]int
+	for y := range size {
+		row := rgb[3*size*y : 3*size*(y+1)]
+		cells := y * cutCells / size * cutCells
+		for x := range size {
+			i := cells + x*cutCells/size
+			sums[i] += int(row[3*x]) + int(row[3*x+1]) + int(row[3*x+2])
+			counts[i] += 3
+		}
 	}
-	sum := 0
-	for i := range c.last {
-		v := rgb[i*cutStep]
-		sum += max(int(v), int(c.last[i])) - min(int(v), int(c.last[i]))
-		c.last[i] = v
+	total := 0
+	for i, n := range counts {
+		level := sums[i] / max(1, n)
+		total += max(level, c.last[i]) - min(level, c.last[i])
+		c.last[i] = level
 	}
 	c.frames++
 	if c.frames == 1 {
 		return false
 	}
-	diff := float64(sum) / float64(n)
-	if cut := diff > cutLevels && diff > cutFactor*c.change; cut {
-		return true
-	}
-	c.change += cutHistory * (diff - c.change)
-	return false
+	diff := float64(total) / float64(len(sums))
+	cut := diff > cutLevels && diff > cutFactor*c.change
+	c.change += cutUsual * (diff - c.change)
+	return cut
 }

@@ -134,7 +134,7 @@ func (r *run) segmentation(follower *segment.Follower, frames *stock[*frame.Fram
 
 // see looks at the next picture and emits the masks that are certain now.
 func (s *segmentation) see(ctx context.Context, p *picture, emit func(*frame.Frame) error) error {
-	if s.cuts.next(p.rgb) {
+	if s.cuts.next(p.rgb, s.run.detector.ImageSize()) {
 		s.run.cuts = append(s.run.cuts, s.seen)
 		if err := s.cut(ctx, emit); err != nil {
 			return err

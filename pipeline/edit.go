@@ -13,6 +13,7 @@ import (
 
 	"uredit/pipeline/composite"
 	"uredit/pipeline/crop"
+	"uredit/pipeline/fault"
 	"uredit/pipeline/frame"
 	"uredit/pipeline/media"
 	"uredit/pipeline/pix2pix"
@@ -122,6 +123,20 @@ func (r *run) edit(ctx context.Context) error {
 	if n := encoding.Frames; n != total {
 		return fmt.Errorf("the input gave %d frames in the first pass and %d in the second", total, n)
 	}
+	return r.erosion()
+}
+
+// erosion speaks of frames in which the mask was too thin for erode_kernel.
+func (r *run) erosion() error {
+	found := r.result.Frames - r.result.EmptyFrames
+	switch {
+	case r.eroded == 0:
+		return nil
+	case r.eroded == found:
+		return fault.New(fault.NothingFound, "give a smaller erode_kernel; 0 leaves the mask as it is",
+			fmt.Errorf("erode_kernel %d leaves nothing of what mask_prompt %q names", r.spec.ErodeKernel, r.spec.MaskPrompt))
+	}
+	r.warn(fmt.Sprintf("erode_kernel %d leaves nothing of the mask in %d of %d frames; they are left as they are", r.spec.ErodeKernel, r.eroded, r.result.Frames))
 	return nil
 }
 
@@ -146,6 +161,9 @@ func (r *run) preparation() (func(context.Context, *shown) error, error) {
 		}
 		s.window, s.cut = r.windows.Window(i), r.windows.Cut(i)
 		if !compositor.Alpha(s.patch, mask, r.masks.Boxes()[i]) {
+			if !r.masks.Boxes()[i].Empty() {
+				r.eroded++
+			}
 			return nil
 		}
 		if s.views, err = r.views.get(ctx); err != nil {

@@ -39,6 +39,7 @@ func TestOutsideTheMask(t *testing.T) {
 	input := shared.clip(t, c, n)
 	for _, smoothing := range []string{pipeline.SmoothOff, pipeline.SmoothMotion, pipeline.SmoothClassic} {
 		t.Run(smoothing, func(t *testing.T) {
+			t.Parallel()
 			s := spec()
 			s.Smoothing = smoothing
 			e, err := shared.edit(t, input, s)
@@ -124,6 +125,7 @@ func TestMasks(t *testing.T) {
 		{"yellow on blue", "yellow ball", pipelinetest.RGB{230, 210, 40}, pipelinetest.Flat(pipelinetest.RGB{40, 60, 140})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			clip := redBall(1280, 720, 90)
 			clip.Background = c.background
 			clip.Balls[0].Colour = c.ball
@@ -199,6 +201,7 @@ func TestFailures(t *testing.T) {
 		change                   func(*pipeline.Spec)
 	}{
 		{"nothing is named", ball, fault.NothingFound, "propagating", func(s *pipeline.Spec) { s.MaskPrompt = "green" }},
+		{"nothing is left", shared.clip(t, redBall(320, 240, 3), 2), fault.NothingFound, "saving", func(s *pipeline.Spec) { s.ErodeKernel = 30 }},
 		{"not a video", text, fault.InputUnreadable, "extracting", nil},
 		{"no such frame", ball, fault.InputUnreadable, "masking", func(s *pipeline.Spec) { s.SingleFrame, s.FrameIndex = true, 9 }},
 		{"no such model", ball, fault.ModelMissing, "extracting", func(s *pipeline.Spec) { s.EditorModel = t.TempDir() }},

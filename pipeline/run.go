@@ -39,6 +39,7 @@ type run struct {
 	cuts     []int // first frame of each shot but the first
 	windows  *crop.Plan
 	views    *stock[*views]
+	eroded   int // frames whose mask the erosion took away
 	closers  []func() error
 
 	mu     sync.Mutex // guards what follows, and the result's stages and warnings

@@ -83,6 +83,7 @@ func TestColourTruth(t *testing.T) {
 		{"fifty steps", blue, 9, 1.5, func(s *pipeline.Spec) { s.Steps = 50 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			s := spec()
 			s.EditPrompt, s.GuidanceScale, s.ImageGuidanceScale = "make the red ball "+c.to.word, c.gs, c.igs
 			if c.change != nil {

@@ -53,13 +53,11 @@ func TestSoundIsCopied(t *testing.T) {
 		name, file, args, length string
 		maxFrames                int
 	}{
-		{"AAC as long as the picture", "a.mp4", "-i {}" + sine + "-c:v copy -c:a aac", "0.8", 0},
 		{"AAC shorter", "a.mp4", "-i {}" + sine + "-c:v copy -c:a aac", "0.3", 0},
 		{"AAC longer", "a.mp4", "-i {}" + sine + "-c:v copy -c:a aac", "3", 0},
 		{"four frames of AAC", "a.mp4", "-i {}" + sine + "-c:v copy -c:a aac", "3", 4},
 		{"four frames of MP3", "a.mkv", "-i {}" + sine + "-c:v copy -c:a libmp3lame", "3", 4},
 		{"Opus", "a.mkv", "-i {}" + sine + "-c:v copy -c:a libopus", "2", 0},
-		{"FLAC", "a.mkv", "-i {}" + sine + "-c:v copy -c:a flac", "0.8", 0},
 		{"AC-3 of a transport stream", "a.ts", "-i {}" + sine + "-c:v copy -c:a ac3", "0.8", 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -111,7 +109,6 @@ func TestSoundIsConverted(t *testing.T) {
 		{"Vorbis", "a.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -c:a libvorbis"},
 		{"PCM in MOV", "a.mov", "-c:v copy -c:a pcm_s16le"},
 		{"PCM in AVI", "a.avi", "-c:v mpeg4 -q:v 2 -c:a pcm_s16le"},
-		{"Vorbis in Matroska", "a.mkv", "-c:v copy -c:a libvorbis"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

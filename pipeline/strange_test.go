@@ -142,7 +142,6 @@ func TestPictures(t *testing.T) {
 		file, args    string
 		width, height int
 	}{
-		{"a.png", "-i {} -frames:v 1", 320, 240},
 		{"odd.png", "-i {} -frames:v 1 -vf format=gbrp,crop=317:239:2:0", 317, 239},
 		{"deep.png", "-i {} -frames:v 1 -pix_fmt rgb48be", 320, 240},
 		{"a.jpg", "-i {} -frames:v 1 -q:v 2", 320, 240},

@@ -75,6 +75,10 @@ def export(checkpoint, out, args):
     pipe = load(checkpoint, args.config)
     with bundle.part(out, "pix2pix") as folder:
         errors = write(pipe, folder, half=args.fp16)
+        settings = pathlib.Path(checkpoint, "scheduler", "scheduler_config.json")
+        if settings.exists():
+            # As it is: a setting that is missing is another one for each scheduler.
+            shutil.copy(settings, folder / "scheduler")
     return {
         "checkpoint": pathlib.Path(checkpoint).resolve().name,
         "precision": "float16, vae_decoder float32" if args.fp16 else "float32",
@@ -87,24 +91,32 @@ def export(checkpoint, out, args):
 def load(checkpoint, config=None):
     """The checkpoint's pipeline in single precision, on the processor."""
     path = pathlib.Path(checkpoint)
-    options = {"torch_dtype": torch.float32, "local_files_only": True}
-    parts = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    options = {"dtype": torch.float32, "local_files_only": True, "safety_checker": None, "requires_safety_checker": False}
     if not path.exists():
         raise Refused(f"{path} does not exist")
+    diffusers.logging.disable_progress_bar()
     try:
         if path.is_dir():
-            pipe = StableDiffusionInstructPix2PixPipeline.from_pretrained(path, **options, **parts)
+            pipe = StableDiffusionInstructPix2PixPipeline.from_pretrained(
+                path, feature_extractor=None, variant=_variant(path), **options
+            )
         else:
-            pipe = StableDiffusionInstructPix2PixPipeline.from_single_file(str(path), config=config, **options, **parts)
+            pipe = StableDiffusionInstructPix2PixPipeline.from_single_file(str(path), config=config, **options)
     except Exception as e:  # whatever the libraries raise about a file
-        hint = "it is no folder that save_pretrained wrote"
+        hint = "it is no folder that save_pretrained of a Stable Diffusion pipeline wrote"
         if not path.is_dir():
             hint = "convert it with diffusers first, or name a diffusers folder of the same architecture with --config"
-        raise Refused(f"{path} cannot be read: {hint} ({type(e).__name__}: {str(e).splitlines()[0] if str(e) else ''})") from e
+        raise Refused(f"{path} cannot be read: {hint} ({type(e).__name__}: {(str(e).splitlines() or [''])[0]})") from e
     latents, taken = pipe.vae.config.latent_channels, pipe.unet.config.in_channels
     if taken != 2 * latents:
         raise Refused(f"{path}: this is not an InstructPix2Pix UNet: it takes {taken} channels, not {2 * latents}")
     return pipe
+
+
+def _variant(checkpoint):
+    """"fp16" where the checkpoint has its weights in half precision only."""
+    names = [p.name for p in (checkpoint / "unet").glob("diffusion_pytorch_model*")]
+    return "fp16" if names and all(".fp16." in n for n in names) else None
 
 
 def write(pipe, folder, half=False, compact=False):
@@ -134,13 +146,17 @@ def write(pipe, folder, half=False, compact=False):
         with fusion:
             graphs.write(graph, path, compact)
         errors[name] = graphs.check(graph, path, references, TOLERANCE_HALF if halved else TOLERANCE)
-        (path.parent / "config.json").write_text(model.config.to_json_string() if hasattr(
-            model.config, "to_json_string") else model.to_json_string())
+        config = model.config.to_dict() if hasattr(model.config, "to_dict") else dict(model.config)
+        _write_json(path.parent / "config.json", config)
     write_tokenizer(pipe.tokenizer, folder / "tokenizer")
     pipe.scheduler.save_pretrained(folder / "scheduler")
-    index = {k: v for k, v in pipe.config.items() if not k.startswith("_") or k == "_class_name"}
-    (folder / "model_index.json").write_text(json.dumps({"_class_name": type(pipe).__name__, **index}, indent=2) + "\n")
+    _write_json(folder / "model_index.json", {"_class_name": type(pipe).__name__, **pipe.config})
     return errors
+
+
+def _write_json(path, value):
+    value = {k: v for k, v in value.items() if k != "_name_or_path"}  # where it lay here
+    path.write_text(json.dumps(value, indent=2, default=str) + "\n", encoding="utf-8")
 
 
 def _text_graph(pipe, tokens):
@@ -223,4 +239,4 @@ def write_tokenizer(tokenizer, folder):
         (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
     whole.unlink(missing_ok=True)
     special = {k: str(getattr(tokenizer, k)) for k in ("bos_token", "eos_token", "unk_token", "pad_token")}
-    (folder / "special_tokens_map.json").write_text(json.dumps(special, indent=2) + "\n")
+    _write_json(folder / "special_tokens_map.json", special)

@@ -17,6 +17,7 @@
 // # Limits of the binding
 //
 // A graph's outputs are all computed, also those that nobody asked for. A
-// float16 scalar cannot be fed, and a float16 output whose size the graph
-// leaves open needs a buffer or a Shape from the caller.
+// float16 output whose size the graph leaves open needs a buffer or a Shape from
+// the caller, and one that is a scalar cannot be received. A float16 scalar as
+// an input is a float32 one to the caller, see newSession.
 package onnx

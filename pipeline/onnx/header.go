@@ -47,6 +47,9 @@ type header struct {
 type graphValue struct {
 	tensor.Info
 	symbols []string // for each dimension: its name where it is open, or ""
+
+	// Where the name and the number of the element type begin in the file.
+	nameAt, elementAt int64
 }
 
 var errNoGraph = errors.New("no ONNX graph in it")
@@ -137,6 +140,7 @@ func readValue(w *wire) (graphValue, error) {
 	err := fields(w, func(n int, w *wire) (err error) {
 		switch n {
 		case valueName:
+			v.nameAt = w.at
 			v.Name, err = w.text()
 		case valueType:
 			element, err = v.readType(w)
@@ -164,7 +168,7 @@ func (v *graphValue) readType(w *wire) (element int64, err error) {
 		return fields(w, func(n int, w *wire) error {
 			switch n {
 			case tensorElement:
-				element = w.number
+				element, v.elementAt = w.number, w.at
 			case tensorShape:
 				return v.readShape(w)
 			}

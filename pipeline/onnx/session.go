@@ -50,7 +50,7 @@ func (d *Device) open(path string, file fs.FileInfo) (*session, error) {
 		return nil, fault.New(fault.DeviceFault, "", fmt.Errorf("load model %s: %w", path, err))
 	}
 	defer options.Destroy()
-	made, err := ort.NewDynamicAdvancedSession(path, names(h.inputs), names(h.outputs), options)
+	made, err := newSession(path, h, options)
 	if err != nil {
 		if f := deviceFault(err); f != nil {
 			f.Err = fmt.Errorf("load model %s: %w", path, err)

@@ -180,7 +180,7 @@ func (s *slot) scalar(t *tensor.Tensor) (ort.Value, error) {
 	case tensor.Bool:
 		return ort.NewScalar(t.Bool[0])
 	}
-	return nil, fmt.Errorf("%q is a float16 scalar, which cannot be passed: export the graph with a float32 one", s.Name)
+	return nil, fmt.Errorf("%q is a float16 scalar, which cannot be received: export the graph with a float32 one", s.Name)
 }
 
 // release destroys the slot's values.

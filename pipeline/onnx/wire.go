@@ -6,7 +6,8 @@ import (
 	"io"
 )
 
-// wire is one field of a protocol buffer: a number, or the bytes from at to end.
+// wire is one field of a protocol buffer: the bytes from at to end, and the
+// number that they are where it is one.
 type wire struct {
 	*window
 	at, end int64
@@ -42,7 +43,8 @@ func fields(w *wire, visit func(field int, w *wire) error) error {
 				return err
 			}
 			f.number = int64(v)
-			at += n
+			f.at, f.end = at, at+n
+			at = f.end
 		case 1:
 			at += 8
 		case 2:

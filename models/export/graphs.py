@@ -56,7 +56,7 @@ def write(graph, path, compact=False):
     path.parent.mkdir(parents=True, exist_ok=True)
     # Of a module of more than 2 GB the exporter writes each tensor to a file.
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-        traced = pathlib.Path(folder, path.name)
+        traced = str(pathlib.Path(folder, path.name))
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
@@ -70,7 +70,8 @@ def write(graph, path, compact=False):
         node.ClearField("doc_string")
     if compact:
         halve_storage(model)
-    if model.ByteSize() < LARGEST:
+    # Not ByteSize, which fails where it matters.
+    if sum(len(w.raw_data) for w in model.graph.initializer) < LARGEST:
         onnx.save_model(model, path)
         return
     onnx.save_model(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=DATA)

@@ -155,7 +155,8 @@ def write(pipe, folder, half=False, compact=False):
 
 
 def _write_json(path, value):
-    value = {k: v for k, v in value.items() if k != "_name_or_path"}  # where it lay here
+    # Without where it lay here, and a list that is in another order each time.
+    value = {k: v for k, v in value.items() if k not in ("_name_or_path", "_use_default_values")}
     path.write_text(json.dumps(value, indent=2, default=str) + "\n", encoding="utf-8")
 
 

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """Write small models of the real classes, with random weights, for tests.
 
-    tiny.py pix2pix OUT
+    tiny.py pix2pix OUT              write them
+    tiny.py pix2pix OLD --compare    write them elsewhere, compare with OLD
 
 OUT gets the ONNX graphs as the exporters write them, from weights that are
 numbers of half precision, so that they are stored as such without loss.
 """
 
+import argparse
+import filecmp
 import gzip
 import os
 import pathlib
@@ -106,14 +109,59 @@ def pix2pix_pipeline():
     return pipe
 
 
+def same_graph(a, b):
+    """Whether two ONNX files have the same nodes and the same numbers.
+
+    Constants that torch folded may differ in the last digit between processors.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    def parts(path):
+        g = onnx.load(path).graph
+        folded = [n.attribute[0].t for n in g.node if n.op_type == "Constant" and n.attribute[0].HasField("t")]
+        tensors = [numpy_helper.to_array(t) for t in [*g.initializer, *folded]]
+        return [(n.op_type, list(n.input), list(n.output)) for n in g.node], tensors
+
+    (nodes, tensors), (other_nodes, other_tensors) = parts(a), parts(b)
+    return nodes == other_nodes and len(tensors) == len(other_tensors) and all(
+        x.shape == y.shape and numpy.allclose(x, y, rtol=1e-5, atol=0) for x, y in zip(tensors, other_tensors)
+    )
+
+
+def differences(old, new):
+    """Paths below two folders that differ or are in one of them only."""
+    names = sorted({p.relative_to(d) for d in (old, new) for p in d.rglob("*") if p.is_file()})
+    for name in names:
+        a, b = old / name, new / name
+        if not (a.exists() and b.exists()):
+            yield name
+        elif name.suffix == ".onnx":
+            if not same_graph(a, b):
+                yield name
+        elif not filecmp.cmp(a, b, shallow=False):
+            yield name
+
+
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] != "pix2pix":
-        sys.exit(__doc__)
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("part", choices=["pix2pix"])
+    p.add_argument("folder", type=pathlib.Path)
+    p.add_argument("--compare", action="store_true", help="compare with the folder instead of writing it")
+    args = p.parse_args()
     import pix2pix
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    pix2pix.write(pix2pix_pipeline(), sys.argv[2], compact=True)
+    if not args.compare:
+        pix2pix.write(pix2pix_pipeline(), args.folder, compact=True)
+        return
+    with tempfile.TemporaryDirectory() as new:
+        pix2pix.write(pix2pix_pipeline(), new, compact=True)
+        wrong = [str(n) for n in differences(args.folder, pathlib.Path(new))]
+    if wrong:
+        sys.exit(f"differs from {args.folder}: {', '.join(wrong)}")
+    print(f"as {args.folder}")
 
 
 if __name__ == "__main__":

@@ -70,11 +70,17 @@ def write(graph, path, compact=False):
         node.ClearField("doc_string")
     if compact:
         halve_storage(model)
+    save(model, path)
+
+
+def save(model, path):
+    """Write a model to a file, weights of more than LARGEST bytes to DATA beside it."""
     # Not ByteSize, which fails where it matters.
     if sum(len(w.raw_data) for w in model.graph.initializer) < LARGEST:
         onnx.save_model(model, path)
         return
     onnx.save_model(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=DATA)
+    (path.parent / DATA).chmod(0o644)  # onnx lets none but its owner read it
 
 
 def halve_storage(model):

@@ -37,7 +37,7 @@ FRAMES = 40
 CLIPS = {
     # A triangle appears, the square leaves, a circle hides behind the wall and returns.
     "hide": (
-        "object", {},
+        "object", {}, "yuv420p",
         Scene(
             shapes=[
                 Shape(CIRCLE, (18, 40), (2.6, 0), 15, (0, 4, 6)),
@@ -49,7 +49,7 @@ CLIPS = {
     ),
     # Two circles are one at first and part; a triangle comes from outside.
     "split": (
-        "object", {"recondition_every_nth_frame": 4},
+        "object", {"recondition_every_nth_frame": 4}, "yuv420p",
         Scene(
             shapes=[
                 Shape(CIRCLE, (80, 60), (-1.3, 0), 16),
@@ -61,7 +61,7 @@ CLIPS = {
     ),
     # Only what is red counts; it leaves and comes back, and nothing is delayed.
     "red": (
-        "red", {"hotstart_delay": 0, "hotstart_unmatch_thresh": 0, "hotstart_dup_thresh": 0},
+        "red", {"hotstart_delay": 0, "hotstart_unmatch_thresh": 0, "hotstart_dup_thresh": 0}, "gbrp",
         Scene(
             shapes=[
                 Shape(SQUARE, (60, 50), (0.8, 0.4), 16),
@@ -80,7 +80,7 @@ SCRIPTS = {
     "never": ("split", {"recondition_every_nth_frame": 0, "hotstart_delay": 8, "hotstart_unmatch_thresh": 4, "hotstart_dup_thresh": 3}, 23),
     "shown": ("split", {"hotstart_delay": 0, "hotstart_unmatch_thresh": 0, "hotstart_dup_thresh": 0}, 24),
     "few": ("red", {"max_num_objects": 2, "recondition_every_nth_frame": 4}, 25),
-    "fade": ("red", {"suppress_unmatched_only_within_hotstart": False, "init_trk_keep_alive": 4, "max_trk_keep_alive": 6}, 26),
+    "fade": ("red", {"suppress_unmatched_only_within_hotstart": False, "init_trk_keep_alive": 1, "max_trk_keep_alive": 2}, 26),
 }  # fmt: skip
 
 
@@ -116,22 +116,32 @@ def script(scene, seed):
     return frames
 
 
-def draw_clip(scene, path):
-    """Writes a scene as a video without loss."""
+# How the daemon's first pass decodes: chroma in full, in front of and behind the scaler.
+SCALE = f"scale={scenes.WIDTH}:{scenes.HEIGHT}:flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp"
+DECODE = {
+    "yuv420p": SCALE + ":in_color_matrix=bt709:in_range=tv:out_range=pc,format=rgb24",
+    "gbrp": SCALE + ":out_range=pc,format=rgb24",  # the values of the file, as with any command
+}
+
+
+def draw_clip(scene, path, kind):
+    """Writes a scene as a video without loss, of Y'CbCr or of RGB."""
+    codec = ["-c:v", "libx264rgb"]
+    if kind == "yuv420p":
+        codec = ["-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p", "-c:v", "libx264", "-colorspace",
+                 "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]  # fmt: skip
     pictures = b"".join(scene.draw(t)[0].tobytes() for t in range(FRAMES))
     size = f"{scenes.WIDTH}x{scenes.HEIGHT}"
     subprocess.run(
         ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", "25", "-i", "-",
-         "-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p", "-c:v", "libx264", "-preset", "veryslow",
-         "-qp", "0", "-threads", "1", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
-         "-color_range", "tv", "-fflags", "+bitexact", "-flags", "+bitexact", path],
+         *codec, "-preset", "veryslow", "-qp", "0", "-threads", "1", "-fflags", "+bitexact", "-flags", "+bitexact", path],
         input=pictures, check=True,
     )  # fmt: skip
 
 
-def read_clip(path):
+def read_clip(path, decode):
     """Returns the frames of a video, [T,H,W,3] uint8."""
-    command = ["ffmpeg", "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    command = ["ffmpeg", "-v", "error", "-i", path, "-vf", decode, "-f", "rawvideo", "-"]
     raw = subprocess.run(command, capture_output=True, check=True).stdout
     return numpy.frombuffer(raw, numpy.uint8).reshape(-1, scenes.HEIGHT, scenes.WIDTH, 3)
 
@@ -146,11 +156,11 @@ def processor(tokenizer):
     )
 
 
-def record(checkpoint, clip, prompt, thresholds, given=None):
+def record(checkpoint, clip, prompt, thresholds, decode, given=None):
     """Returns the reference of one run; see OUT/README.md."""
     model = sam3_reference.load(checkpoint, thresholds)
     prepare = processor(AutoTokenizer.from_pretrained(checkpoint))
-    pictures = read_clip(clip)
+    pictures = read_clip(clip, decode)
     session = prepare.init_video_session(video=pictures, inference_device="cpu", dtype=torch.float32)
     prepare.add_text_prompt(session, prompt)
     model.given = given
@@ -163,6 +173,7 @@ def record(checkpoint, clip, prompt, thresholds, given=None):
     ]
     return {
         "clip": clip.name,
+        "decode": decode,
         "width": scenes.WIDTH,
         "height": scenes.HEIGHT,
         "prompt": prompt,
@@ -199,11 +210,13 @@ def save(reference, path):
 
 
 def record_all(checkpoint, out):
-    for name, (prompt, thresholds, _) in CLIPS.items():
-        save(record(checkpoint, out / "clips" / f"{name}.mp4", prompt, thresholds), out / "clips" / f"{name}.json.gz")
+    for name, (prompt, thresholds, kind, _) in CLIPS.items():
+        reference = record(checkpoint, out / "clips" / f"{name}.mp4", prompt, thresholds, DECODE[kind])
+        save(reference, out / "clips" / f"{name}.json.gz")
     for name, (clip, thresholds, seed) in SCRIPTS.items():
-        given = script(CLIPS[clip][2], seed)
-        reference = record(checkpoint, out / "clips" / f"{clip}.mp4", "object", thresholds, given)
+        _, _, kind, scene = CLIPS[clip]
+        path, given = out / "clips" / f"{clip}.mp4", script(scene, seed)
+        reference = record(checkpoint, path, "object", thresholds, DECODE[kind], given)
         save(reference, out / "scripts" / f"{name}.json.gz")
 
 
@@ -220,8 +233,8 @@ def make(checkpoint, out):
         bundle.describe(out, "sam3", "A small model, trained on drawn shapes.", title="sam3-tiny", licence="As this repository.")
         sam3_weights.remember(half, out)
     (out / "clips").mkdir(exist_ok=True)
-    for name, (_, _, scene) in CLIPS.items():
-        draw_clip(scene, out / "clips" / f"{name}.mp4")
+    for name, (_, _, kind, scene) in CLIPS.items():
+        draw_clip(scene, out / "clips" / f"{name}.mp4", kind)
     with tempfile.TemporaryDirectory() as folder:
         record_all(sam3_weights.restore(out, pathlib.Path(folder)), out)
 

@@ -1,12 +1,13 @@
 """Makes a small SAM 3 of the real Hugging Face classes and trains it on drawn shapes.
 
-    python tiny_sam3.py CHECKPOINT [--minutes 40] [--resume]
+    python tiny_sam3.py CHECKPOINT [--detector MINUTES] [--tracker MINUTES] [--resume]
 
 CHECKPOINT becomes a folder as save_pretrained writes it, which export.py takes.
 
 Random weights would do for a test of each graph, but not of a video: rounding is
 enough to make two runs of the same network part within ten frames. A few minutes of
-training give a detector that fires and a tracker that follows, and both are steady.
+training give a detector that fires and a tracker that tells objects apart, and both
+are steady. The trunk is trained with the detector and rests while the tracker learns.
 """
 
 import argparse
@@ -153,7 +154,9 @@ def overlap(logits, target):
 
 
 class Trainer:
-    FRAMES, CLIPS = 4, 3
+    """Trains the detector with the trunk, then the tracker behind a trunk that rests."""
+
+    FRAMES = 4  # of a clip that the tracker learns from
 
     def __init__(self, model):
         self.model = model
@@ -163,53 +166,50 @@ class Trainer:
         self.init = graphs.TrackerInit(model)
         self.step = graphs.TrackerStep(model)
         self.memory = graphs.MemoryEncoder(model)
+        self.probe = torch.nn.Linear(WIDTH, 1)
         self.rng = np.random.default_rng(0)
         tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER)
         self.tokens = {
             word: tokenizer(word, padding="max_length", max_length=32, return_tensors="pt")
             for word in PROMPTS
         }
-        self.seen = {"detector": [], "tracker": [], "loss": []}
+        self.seen = {"overlap": [], "loss": [], "hint": [0.0]}
 
-    def sample(self, speed):
+    def sample(self, speed, frames):
         """Returns a clip: times, frames, shapes, masks [T,shapes,L,L]. After the first
         frame there may be a gap."""
         scene = scenes.random_scene(self.rng, speed)
         start = 1 if self.rng.random() < 0.6 else int(self.rng.integers(2, 10))
-        times = [0] + [start + k for k in range(self.FRAMES - 1)]
+        times = [0] + [start + k for k in range(frames - 1)]
         drawn = [scene.draw(t) for t in times]
         masks = [shrink(m) if len(m) else torch.zeros(0, LOW, LOW) for _, m in drawn]
         return times, np.stack([f for f, _ in drawn]), scene.shapes, torch.stack(masks)
 
-    def loss(self, speed):
-        clips = [self.sample(speed) for _ in range(self.CLIPS)]
-        pixels = prepare(np.concatenate([frames for _, frames, _, _ in clips]))
-        features = self.vision(pixels)
-        total = self.detect(clips, features)
-        return total / len(clips) + 2 * self.track(clips, features)
-
-    def detect(self, clips, features):
-        picked = [(c, t) for c in range(len(clips)) for t in (0, self.FRAMES - 1)]
-        rows = [c * self.FRAMES + t for c, t in picked]
-        words = [str(w) for w in self.rng.choice(list(PROMPTS), len(rows), p=[0.55, 0.15, 0.15, 0.15])]
-        ids = torch.cat([self.tokens[w].input_ids for w in words])
-        attention = torch.cat([self.tokens[w].attention_mask for w in words])
-        text, text_mask = self.text(ids, attention)
-        scores, boxes, masks = self.detector(*[f[rows] for f in features[:3]], text, text_mask)
-        wanted = torch.zeros(len(rows), QUERIES)
+    def detect(self, pictures):
+        """Returns the detector's loss on new pictures, each with a prompt."""
+        clips = [self.sample(0, 1) for _ in range(pictures)]
+        words = [str(w) for w in self.rng.choice(list(PROMPTS), pictures, p=[0.4, 0.2, 0.2, 0.2])]
+        text, text_mask = self.text(
+            torch.cat([self.tokens[w].input_ids for w in words]),
+            torch.cat([self.tokens[w].attention_mask for w in words]),
+        )
+        features = self.vision(prepare(np.concatenate([frames for _, frames, _, _ in clips])))
+        scores, boxes, masks = self.detector(*features[:3], text, text_mask)
+        wanted = torch.zeros(pictures, QUERIES)
         total = 0
-        for i, ((c, t), word) in enumerate(zip(picked, words)):
-            for query, mask in self.assign(clips[c], t, PROMPTS[word]):
+        for i, word in enumerate(words):
+            for query, mask in self.assign(clips[i], PROMPTS[word]):
                 wanted[i, query] = DUPLICATE if query == DUPLICATE_QUERY else PRESENT
                 total = total + mask_loss(masks[i, query], mask) + F.l1_loss(boxes[i, query], frame_of(mask))
-                self.seen["detector"].append(float(overlap(masks[i, query], mask)))
-        return total + 8 * F.binary_cross_entropy(scores.clamp(1e-5, 1 - 1e-5), wanted, reduction="sum") / QUERIES
+                self.seen["overlap"].append(float(overlap(masks[i, query], mask)))
+        scores = scores.clamp(1e-5, 1 - 1e-5)
+        return (total + 4 * F.binary_cross_entropy(scores, wanted, reduction="sum")) / pictures
 
-    def assign(self, clip, t, kinds):
-        """Returns which query is to see which mask: circles from left to right are 0
-        and 1, the square is 2, the triangle 3."""
-        times, _, shapes, masks = clip
-        visible = [(s.kind, s.centre(times[t])[0], m) for s, m in zip(shapes, masks[t]) if m.sum() > 6]
+    def assign(self, clip, kinds):
+        """Returns which query is to see which mask of a clip's first frame: circles from
+        left to right are 0 and 1, the square is 2, the triangle 3."""
+        _, _, shapes, masks = clip
+        visible = [(s.kind, s.centre(0)[0], m) for s, m in zip(shapes, masks[0]) if m.sum() > 6]
         visible = sorted((v for v in visible if v[0] in kinds), key=lambda v: v[:2])
         pairs, circles = [], 0
         for kind, _, mask in visible:
@@ -219,7 +219,15 @@ class Trainer:
             pairs.append((DUPLICATE_QUERY, pairs[0][1]))
         return pairs
 
-    def track(self, clips, features):
+    def track(self, count, speed):
+        """Returns the tracker's loss on new clips: each shape is followed from its first
+        mask, through memories of what was found."""
+        clips = [self.sample(speed, self.FRAMES) for _ in range(count)]
+        with torch.no_grad():
+            seen = self.model.detector_model.get_vision_features(
+                pixel_values=prepare(np.concatenate([frames for _, frames, _, _ in clips]))
+            )
+        features = [None] * 3 + self.tracked(seen)
         tracks = []  # row of the first frame, times, masks [T,L,L]
         for c, (times, _, shapes, masks) in enumerate(clips):
             twins = sum(s.kind == scenes.CIRCLE for s in shapes) > 1
@@ -244,6 +252,12 @@ class Trainer:
             bank.append((k, made, token))
         return total
 
+    def tracked(self, seen):
+        """Returns the tracker's features of pictures that the trunk saw."""
+        flat, _ = self.model.get_vision_features_for_tracker(seen)
+        grids = self.vision.grids
+        return [f.permute(1, 2, 0).reshape(f.shape[1], f.shape[2], *g) for f, g in zip(flat, grids)]
+
     def follow(self, high_0, high_1, seen, bank, tracks, k, target):
         memory, position = [], []
         for i, (_, times, _) in enumerate(tracks):
@@ -259,6 +273,11 @@ class Trainer:
         )
         masks, quality, tokens, logit = self.step.head.decode(high_0, high_1, recalled)
         visible = (target.sum((-1, -2)) > 4).float()
+        # What memory tells must be plain in the features: else the mask decoder learns
+        # to draw all shapes long before memory tells it which one, and stays with that.
+        told = self.probe(recalled.flatten(2).transpose(1, 2))[..., 0]
+        place = F.avg_pool2d(target, LOW // GRID).flatten(1)
+        hint = F.binary_cross_entropy_with_logits(told, place, reduction="none").mean(1)
         each = mask_loss(masks[:, 0], target[:, None])  # [N,3]
         truth = overlap(masks[:, 0], target[:, None])
         count = visible.sum().clamp(min=1)
@@ -267,9 +286,11 @@ class Trainer:
         loss = (each.mean(1) * visible).sum() / count * 3
         loss = loss + (((quality[:, 0] - truth) ** 2).mean(1) * visible).sum() / count
         loss = loss + F.binary_cross_entropy_with_logits(logit[:, 0, 0], visible) * 1.5
+        loss = loss + 10 * hint.mean()
+        self.seen["hint"].append(float(hint.mean()))
         best = quality[:, 0].argmax(1)
         here = torch.arange(len(best))
-        self.seen["tracker"] += truth[here, best][visible > 0].tolist()
+        self.seen["overlap"] += truth[here, best][visible > 0].tolist()
         there = logit > 0
         mask = torch.where(there[:, :, :1, None], masks[here, :, best], torch.full_like(masks[:, :, 0], graphs.ABSENT))
         pointer = self.step.head.point(tokens[here, :, best], there)[:, 0]
@@ -282,15 +303,62 @@ def frame_of(mask):
     return torch.stack([x.min(), y.min(), x.max() + 1, y.max() + 1]) / LOW
 
 
-def train(model, minutes, folder, rate=1e-3):
+def calibrate(model):
+    """Scales the tracker's first layers to the features that it gets: a mask must weigh
+    as much in a memory as the picture does, and what memory tells as much in a new
+    mask as edges do, or training never finds it."""
     trainer = Trainer(model)
-    parameters = [p for n, p in model.named_parameters() if "geometry" not in n]
-    optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=1e-4)
+    clips = [trainer.sample(0, 1) for _ in range(8)]
+    encoder = model.tracker_model.memory_encoder
+    low = torch.cat([c[3][0] for c in clips])[:, None]
+    with torch.no_grad():
+        seen = trainer.vision(prepare(np.concatenate([c[1] for c in clips])))
+        decoder = model.tracker_model.mask_decoder
+        for layer, fine in ((decoder.conv_s0, seen[3]), (decoder.conv_s1, seen[4])):
+            layer.weight.mul_(0.3 / fine.std())
+            layer.bias.mul_(0.3 / fine.std())
+        features = seen[5]
+        projection = encoder.feature_projection
+        projection.weight.mul_(0.5 / projection(features).std())
+        projection.bias.zero_()
+        masks = encoder.mask_downsampler(graphs.enlarge(low, 4 * LOW).round() * 20 - 10)
+        final = encoder.mask_downsampler.final_conv
+        final.weight.div_(masks.std(0).mean())
+        final.bias.zero_()
+        memories = trainer.init.encode(features[:1], graphs.enlarge(low, 4 * LOW).round(), torch.ones(len(low), 1))
+        encoder.projection.weight.div_(memories.std())
+        for layer in model.tracker_model.memory_attention.layers:
+            layer.cross_attn_image.q_proj.weight.mul_(0.2)
+            layer.cross_attn_image.k_proj.weight.mul_(0.2)
+            layer.cross_attn_image.o_proj.weight.mul_(3)
+
+
+def set_absence(model, logit=1.5):
+    """Makes shapes with less than this logit count as not there. Few are hidden in
+    training: their logits come out at 0.4 to 1, those of visible ones above 2."""
+    with torch.no_grad():
+        model.tracker_model.mask_decoder.pred_obj_score_head.proj_out.bias.sub_(logit)
+
+
+def train(model, what, minutes, folder, rate):
+    """Trains the detector or the tracker for some minutes."""
+    trainer = Trainer(model)
+    if what == "detector":
+        parts = [model.detector_model]
+        loss_of = lambda part: trainer.detect(pictures=6)
+    else:
+        parts = [model.tracker_model, model.tracker_neck]
+        loss_of = lambda part: trainer.track(count=5, speed=0.2 + 2.5 * min(1, 2 * part))
+    parameters = [p for m in parts for n, p in m.named_parameters() if "geometry" not in n]
+    parameters += trainer.probe.parameters()
+    optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=1e-2)
     began, n = time.time(), 0
     while (part := (time.time() - began) / (60 * minutes)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1, (n + 1) / 50) * (0.5 * (1 + np.cos(np.pi * part)) + 0.02)
-        loss = trainer.loss(speed=0.3 + 2.5 * min(1, 2 * part))
+        loss = loss_of(part)
+        if not torch.is_tensor(loss):  # empty scenes
+            continue
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -298,8 +366,8 @@ def train(model, minutes, folder, rate=1e-3):
         trainer.seen["loss"].append(loss.item())
         n += 1
         if n % 25 == 0:
-            recent = {k: f"{np.mean(v[-200:]):.3f}" for k, v in trainer.seen.items()}
-            print(n, f"{time.time() - began:.0f} s", recent, flush=True)
+            recent = {k: f"{np.mean(v[-300:]):.3f}" for k, v in trainer.seen.items()}
+            print(what, n, f"{time.time() - began:.0f} s", recent, flush=True)
         if n % 100 == 0:
             save(model, folder)
     save(model, folder)
@@ -315,7 +383,8 @@ def save(model, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", type=pathlib.Path)
-    parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--detector", type=float, default=25, metavar="MINUTES")
+    parser.add_argument("--tracker", type=float, default=15, metavar="MINUTES")
     parser.add_argument("--resume", action="store_true", help="go on from CHECKPOINT")
     parser.add_argument("--rate", type=float, default=1e-3)
     args = parser.parse_args()
@@ -323,7 +392,14 @@ def main():
     model = build()
     if args.resume:
         model = Sam3VideoModel.from_pretrained(args.checkpoint, attn_implementation="eager").eval()
-    train(model, args.minutes, args.checkpoint, args.rate)
+    if args.detector:
+        train(model, "detector", args.detector, args.checkpoint, args.rate)
+    if args.tracker:
+        if args.detector:
+            calibrate(model)
+        train(model, "tracker", args.tracker, args.checkpoint, args.rate)
+        set_absence(model)
+        save(model, args.checkpoint)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ import sam3_reference
 import sam3_scenes as scenes
 import sam3_weights
 import tiny_sam3
+import train_sam3
 from sam3_scenes import CIRCLE, SQUARE, TRIANGLE, Scene, Shape
 
 FRAMES = 40
@@ -77,10 +78,21 @@ CLIPS = {
 SCRIPTS = {
     "plain": ("hide", {}, 21),
     "often": ("hide", {"recondition_every_nth_frame": 3}, 22),
-    "never": ("split", {"recondition_every_nth_frame": 0, "hotstart_delay": 8, "hotstart_unmatch_thresh": 4, "hotstart_dup_thresh": 3}, 23),
+    "never": (
+        "split",
+        {
+            "recondition_every_nth_frame": 0, "hotstart_delay": 8,
+            "hotstart_unmatch_thresh": 4, "hotstart_dup_thresh": 3,
+        },
+        23,
+    ),
     "shown": ("split", {"hotstart_delay": 0, "hotstart_unmatch_thresh": 0, "hotstart_dup_thresh": 0}, 24),
     "few": ("red", {"max_num_objects": 2, "recondition_every_nth_frame": 4}, 25),
-    "fade": ("red", {"suppress_unmatched_only_within_hotstart": False, "init_trk_keep_alive": 1, "max_trk_keep_alive": 2}, 26),
+    "fade": (
+        "red",
+        {"suppress_unmatched_only_within_hotstart": False, "init_trk_keep_alive": 1, "max_trk_keep_alive": 2},
+        26,
+    ),
 }  # fmt: skip
 
 
@@ -92,7 +104,7 @@ def script(scene, seed):
     for t in range(FRAMES):
         found = []
         _, seen = scene.draw(t)
-        for mask in tiny_sam3.shrink(seen).numpy() > 0:
+        for mask in train_sam3.shrink(seen).numpy() > 0:
             if mask.sum() < 5 or rng.random() < 0.12:
                 continue
             score = rng.uniform(0.72, 0.97) if rng.random() < 0.8 else rng.uniform(0.45, 0.72)
@@ -134,7 +146,8 @@ def draw_clip(scene, path, kind):
     size = f"{scenes.WIDTH}x{scenes.HEIGHT}"
     subprocess.run(
         ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", "25", "-i", "-",
-         *codec, "-preset", "veryslow", "-qp", "0", "-threads", "1", "-fflags", "+bitexact", "-flags", "+bitexact", path],
+         *codec, "-preset", "veryslow", "-qp", "0", "-threads", "1", "-fflags", "+bitexact", "-flags", "+bitexact",
+         path],
         input=pictures, check=True,
     )  # fmt: skip
 
@@ -148,7 +161,8 @@ def read_clip(path, decode):
 
 def processor(tokenizer):
     """Returns the processor with the settings of the released one, at our size."""
-    pixels = {"size": {"height": tiny_sam3.SIDE, "width": tiny_sam3.SIDE}, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    side = {"height": tiny_sam3.SIDE, "width": tiny_sam3.SIDE}
+    pixels = {"size": side, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     return Sam3VideoProcessor(
         image_processor=Sam3ImageProcessor(**pixels),
         video_processor=Sam2VideoVideoProcessor(**pixels),
@@ -192,6 +206,7 @@ def objects(shown, out):
             "score": number(score),
             "presence": number(out.obj_id_to_tracker_score.get(int(i), 0.0)),
             "box": [int(box[0]), int(box[1]), int(box[2] - box[0]) + 1, int(box[3] - box[1]) + 1],
+            "low": sam3_reference.low(out.obj_id_to_mask[int(i)][0]),
             "rle": {"size": list(mask.shape), "counts": sam3_reference.run_lengths(mask.numpy())},
         }
         for i, score, box, mask in zip(shown["object_ids"], shown["scores"], shown["boxes"], shown["masks"])
@@ -230,7 +245,8 @@ def make(checkpoint, out):
             sam3.write(model, part, compact=True)
             sam3.write_tokenizer(tokenizer, half, part)
             sam3.write_config(model, tokenizer, half, part)
-        bundle.describe(out, "sam3", "A small model, trained on drawn shapes.", title="sam3-tiny", licence="As this repository.")
+        note = "A small model, trained on drawn shapes."
+        bundle.describe(out, "sam3", note, title="sam3-tiny", licence="As this repository.")
         sam3_weights.remember(half, out)
     (out / "clips").mkdir(exist_ok=True)
     for name, (_, _, kind, scene) in CLIPS.items():
@@ -276,7 +292,7 @@ def alike(a, b, key=None):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", nargs="?", type=pathlib.Path, help="what tiny_sam3.py trained")
+    parser.add_argument("checkpoint", nargs="?", type=pathlib.Path, help="what train_sam3.py made")
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--compare", action="store_true", help="record again from OUT alone and compare")
     args = parser.parse_args()

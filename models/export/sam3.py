@@ -1,12 +1,10 @@
 """SAM 3's video model of transformers to the graphs of sam3-video/1."""
 
 import contextlib
-import copy
 import hashlib
 import json
 import pathlib
 
-import numpy
 import onnx
 import onnxruntime
 import torch
@@ -17,39 +15,14 @@ from transformers.masking_utils import eager_mask
 import attention
 import bundle
 import graphs
+import sam3_check
 import sam3_graphs
 from bundle import Refused
+from sam3_samples import OPEN, OUTPUTS, TEXT, Samples
 
 FORMAT = "sam3-video/1"
 
-# Largest difference to torch, as a fraction of the output's largest value. Where
-# memories are compared, one step of bfloat16 is allowed on top.
-TOLERANCE = 5e-4
-TOLERANCE_HALF = 5e-2
-AMPLIFIED = 8  # how much farther from double precision than torch a graph may be
-
 KEPT = 64  # queries whose masks are made: at real size 21 MB a frame instead of 66
-TEXT = 32  # tokens of a prompt, as Hugging Face's video processor pads it
-
-OPEN = {
-    "tracker_init": {name: {0: "objects"} for name in ("mask_logits", "obj_ptr", "mem_feat")},
-    "tracker_step": {
-        "mem_feat": {0: "memories"}, "mem_tpos": {0: "memories"},
-        "ptr": {0: "pointers"}, "ptr_tdiff": {0: "pointers"},
-    },
-    "memory_encoder": {name: {0: "objects"} for name in ("mask_logits", "object_score", "mem_feat")},
-}  # fmt: skip
-
-OUTPUTS = {
-    "text_encoder": ["text_features", "text_mask"],
-    "vision_encoder": ["det_fpn_0", "det_fpn_1", "det_fpn_2", "trk_s0", "trk_s1", "trk_feat"],
-    "detector": ["scores", "boxes", "mask_logits"],
-    "frame": ["scores", "boxes", "mask_logits", "trk_s0", "trk_s1", "trk_feat"],
-    "tracker_init": ["obj_ptr", "mem_feat"],
-    "tracker_step": ["mask_logits", "iou", "object_score", "obj_ptr"],
-    "memory_encoder": ["mem_feat"],
-}
-
 THRESHOLDS = (
     "score_threshold_detection", "det_nms_thresh", "assoc_iou_thresh", "trk_assoc_iou_thresh",
     "new_det_thresh", "hotstart_delay", "hotstart_unmatch_thresh", "hotstart_dup_thresh",
@@ -114,7 +87,7 @@ def write(model, folder, fused=False, half=False, compact=False):
         with one_node(model):
             graphs.write(graph, path, compact)
         share(path)
-        errors[name] = check(graph, path, references[name], TOLERANCE_HALF if halved else TOLERANCE)
+        errors[name] = sam3_check.check(graph, path, references[name], halved)
     return errors
 
 
@@ -158,89 +131,6 @@ class Half(torch.nn.Module):
     def forward(self, *inputs):
         out = self.module(*[x.half() if x.is_floating_point() else x for x in inputs])
         return tuple(x.float() if x.is_floating_point() else x for x in out)
-
-
-class Samples:
-    """Inputs of each graph as the graphs before it make them: of noise the later
-    ones would see values that they never meet. The first is traced: its open sizes
-    must not be 1, which torch treats as a case of its own."""
-
-    def __init__(self, model, seed=0):
-        self.rng = torch.Generator().manual_seed(seed)
-        self.tracker = model.tracker_model
-        self.low = self.tracker.prompt_encoder.mask_input_size[0]
-        text = model.config.detector_config.text_config
-        self.prompts = [self.prompt(text, n) for n in (3, 6, TEXT)]
-        side = self.tracker.image_size
-        self.pictures = [{"pixel_values": self.noise(1, 3, side, side, smooth=s)} for s in (8, 2)]
-        with torch.no_grad():
-            encode = sam3_graphs.TextEncoder(model)
-            self.texts = [dict(zip(OUTPUTS["text_encoder"], encode(*p.values()))) for p in self.prompts]
-            seen = sam3_graphs.VisionEncoder(model)(*self.pictures[0].values())
-            self.features = dict(zip(OUTPUTS["vision_encoder"], seen))
-            begin = sam3_graphs.TrackerInit(model)
-            self.pointers, self.memories = begin(self.features["trk_feat"], self.masks(4))
-
-    def prompt(self, config, tokens):
-        ids = torch.full((1, TEXT), config.eos_token_id)
-        ids[:, : tokens - 1] = torch.randint(0, config.vocab_size - 2, (1, tokens - 1), generator=self.rng)
-        ids[:, 0] = config.bos_token_id
-        return {"input_ids": ids, "attention_mask": (torch.arange(TEXT) < tokens).long()[None]}
-
-    def noise(self, *shape, smooth=1):
-        coarse = [*shape[:-2], shape[-2] // smooth, shape[-1] // smooth]
-        return sam3_graphs.enlarge(torch.randn(*coarse, generator=self.rng), shape[-1])
-
-    def masks(self, count, empty=False):
-        """Logits with blobs; with empty the first has none."""
-        masks = 8 * self.noise(count, 1, self.low, self.low, smooth=4)
-        if empty:
-            masks[0] = -5
-        return masks
-
-    def of(self, name):
-        return getattr(self, name)()
-
-    def text_encoder(self):
-        return self.prompts
-
-    def vision_encoder(self):
-        return self.pictures
-
-    def detector(self):
-        seen = {k: v for k, v in self.features.items() if k.startswith("det")}
-        return [seen | text for text in self.texts]
-
-    def frame(self):
-        return [picture | text for picture, text in zip(self.pictures, self.texts)]
-
-    def tracker_init(self):
-        feature = {"trk_feat": self.features["trk_feat"]}
-        return [feature | {"mask_logits": self.masks(n, empty=n == 3)} for n in (2, 1, 3, 5)]
-
-    def tracker_step(self):
-        tracked = {k: v for k, v in self.features.items() if k.startswith("trk")}
-        counts = [(2, 3)] + [(1 + i % 10, 1 + i) for i in range(19)]
-        return [tracked | self.bank(m, p) for m, p in counts]
-
-    def bank(self, memories, pointers):
-        rows = [i % len(self.memories) for i in range(memories)]
-        places = torch.randint(0, self.tracker.num_maskmem, (memories,), generator=self.rng)
-        kept = self.pointers[[i % len(self.pointers) for i in range(pointers)]]
-        ages = torch.arange(1, pointers + 1) / (self.tracker.config.max_object_pointers_in_encoder - 1)
-        return {"mem_feat": self.memories[rows], "mem_tpos": places, "ptr": kept, "ptr_tdiff": ages}
-
-    def memory_encoder(self):
-        cases = [(2, False), (1, True), (3, False), (5, True)]
-        return [
-            {
-                "trk_feat": self.features["trk_feat"],
-                "mask_logits": self.masks(n, empty=n == 3),
-                "object_score": 10 * torch.randn(n, 1, generator=self.rng),
-                "binarize": torch.tensor([hard]),
-            }
-            for n, hard in cases
-        ]
 
 
 def masked_attention(module, query, key, value, attention_mask, scaling=None, **_):
@@ -294,67 +184,6 @@ def share(path):
             node.input[i] = renamed.get(name, name)
     pathlib.Path(path.parent, graphs.DATA).unlink(missing_ok=True)  # else it is appended to
     graphs.save(model, path)
-
-
-def check(graph, path, references, tolerance):
-    """Run the file on the graph's checks and print how far it is from torch.
-
-    Returns the largest difference as a fraction of the output's largest value.
-    Raises Refused when that is more than tolerance and rounding is not the reason.
-    """
-    results = run(graph, path)
-    errors = differences(graph, results, references)
-    told = ", ".join(f"{name} {error:.1e}" for name, error in errors.items())
-    print(f"  {path.stem}: {len(references)} runs within {told} of the largest value", flush=True)
-    if not max(errors.values()) <= tolerance:
-        excuse(graph, path, references, results, tolerance)
-    return max(errors.values())
-
-
-def run(graph, path):
-    """Return the file's outputs for each check."""
-    runtime = graphs.session(path)
-    return [runtime.run(graph.outputs, {k: v.numpy() for k, v in c.items()}) for c in graph.checks]
-
-
-def differences(graph, results, references):
-    """Return each output's largest difference over all checks."""
-    worst = dict.fromkeys(graph.outputs, 0.0)
-    for got, want in zip(results, references, strict=True):
-        for name, g, w in zip(graph.outputs, got, want, strict=True):
-            worst[name] = max(worst[name], difference(g, w, rounded=name == "mem_feat"))
-    return worst
-
-
-def excuse(graph, path, references, results, tolerance):
-    """Raise Refused unless double precision shows that the graph is as right as torch.
-
-    Weights that were never trained turn rounding into large differences, in torch as
-    well: then the file may be AMPLIFIED times as far from the truth as torch is.
-    """
-    double = copy.deepcopy(graph.module).double()
-    with torch.no_grad():
-        truth = [double(*[x.double() if x.is_floating_point() else x for x in c.values()]) for c in graph.checks]
-    truth = [[x.numpy() for x in (t if isinstance(t, tuple) else (t,))] for t in truth]
-    ours, torchs = differences(graph, results, truth), differences(graph, references, truth)
-    for name in graph.outputs:
-        print(f"    {name}: {ours[name]:.1e} from double precision, torch {torchs[name]:.1e}", flush=True)
-        if not ours[name] <= max(tolerance, AMPLIFIED * torchs[name]):
-            raise Refused(f"{path}: {name} differs from torch by more than {tolerance:.0e} of its largest value")
-
-
-def difference(got, want, rounded):
-    """Return how far got is from want, as a fraction of want's largest value. What
-    was rounded to bfloat16 may be off by one step of it."""
-    if got.shape != want.shape:
-        raise Refused(f"an output has the shape {got.shape}, in torch {want.shape}")
-    got, want = got.astype(numpy.float64), want.astype(numpy.float64)
-    error = numpy.abs(got - want)
-    if rounded:
-        _, exponent = numpy.frexp(numpy.maximum(numpy.abs(got), numpy.abs(want)))
-        error = numpy.maximum(error - numpy.ldexp(1.0, exponent - 8), 0)
-    error = float(error.max() / max(numpy.abs(want).max(), 1e-30))
-    return error if numpy.isfinite(error) else numpy.inf
 
 
 def write_tokenizer(tokenizer, checkpoint, folder):

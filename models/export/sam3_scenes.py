@@ -1,6 +1,6 @@
 """Drawn scenes: moving shapes on a shaded ground, with the mask of each.
 
-A scene is what tiny_sam3.py trains on and what record_sam3.py makes clips of. Two
+A scene is what train_sam3.py trains on and what record_sam3.py makes clips of. Two
 red circles, a green square and a blue triangle move in straight lines or along waves;
 a grey wall hides what passes behind it.
 """

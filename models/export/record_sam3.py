@@ -245,8 +245,6 @@ def make(checkpoint, out):
             sam3.write(model, part, compact=True)
             sam3.write_tokenizer(tokenizer, half, part)
             sam3.write_config(model, tokenizer, half, part)
-        note = "A small model, trained on drawn shapes."
-        bundle.describe(out, "sam3", note, title="sam3-tiny", licence="As this repository.")
         sam3_weights.remember(half, out)
     (out / "clips").mkdir(exist_ok=True)
     for name, (_, _, kind, scene) in CLIPS.items():

@@ -22,10 +22,16 @@ func (c *cutFinder) next(rgb []byte, size int) bool {
 	for y := range size {
 		row := rgb[3*size*y : 3*size*(y+1)]
 		cells := y * cutCells / size * cutCells
-		for x := range size {
-			i := cells + x*cutCells/size
-			sums[i] += int(row[3*x]) + int(row[3*x+1]) + int(row[3*x+2])
-			counts[i] += 3
+		from := 0
+		for x := range cutCells {
+			to := 3 * (((x+1)*size + cutCells - 1) / cutCells)
+			sum := 0
+			for _, v := range row[from:to] {
+				sum += int(v)
+			}
+			sums[cells+x] += sum
+			counts[cells+x] += to - from
+			from = to
 		}
 	}
 	total := 0

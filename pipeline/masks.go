@@ -222,8 +222,11 @@ func (r *run) createMasks() error {
 		return err
 	}
 	info := &r.result.Input
-	r.masks, err = segment.CreateMasks(f, info.FrameWidth(), info.FrameHeight())
-	return err
+	if r.masks, err = segment.CreateMasks(f, info.FrameWidth(), info.FrameHeight()); err != nil {
+		return err
+	}
+	r.masks.Expect(r.total())
+	return nil
 }
 
 // newPreview makes a grey frame whose luma a mask will fill.

@@ -32,7 +32,7 @@ func bench(ctx context.Context, c console, args []string) error {
 	maskPrompt := f.String("mask-prompt", "red ball", "what to edit")
 	editPrompt := f.String("edit-prompt", "make it blue", "how to edit it")
 	device := f.String("device", "", "device to use (default: the first of the configuration)")
-	frames := f.Int("frames", 48, "frames to edit")
+	frames := f.Int("frames", 240, "frames to edit")
 	steps := f.Int("steps", 4, "denoising steps")
 	smoothing := f.String("smoothing", pipeline.SmoothMotion, "motion, classic or off")
 	if err := parse(f, args); err != nil {
@@ -196,12 +196,12 @@ func report(w io.Writer, serial, overlapped measurement) {
 				slowest = max(slowest, l.Work)
 			}
 		}
-		bound += max(slowest, serial.passes[pass].processor/time.Duration(processors()))
+		bound += max(slowest, serial.passes[pass].processor/time.Duration(processors))
 		wall += overlapped.passes[pass].wall
 	}
 	fmt.Fprintf(w, "\nserial      %s  (processor %s)\n", perFrame(serial.wall), perFrame(serial.passes[0].processor+serial.passes[1].processor))
 	fmt.Fprintf(w, "overlapped  %s  (both passes %s)\n", perFrame(overlapped.wall), perFrame(wall))
-	fmt.Fprintf(w, "bound       %s  (sum over the passes of the slowest step or processor time / %d)\n", perFrame(bound), processors())
+	fmt.Fprintf(w, "bound       %s  (sum over the passes of the slowest step or processor time / %d)\n", perFrame(bound), processors)
 	fmt.Fprintf(w, "overlap     %.2f x the bound\n", float64(wall)/float64(bound))
 }
 

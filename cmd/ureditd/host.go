@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -54,7 +55,7 @@ func (h *host) open(ctx context.Context, cfg config.Config) (err error) {
 	if h.hashes, err = h.bundle.Hashes(ctx); err != nil {
 		return err
 	}
-	opencv.SetThreads(threads(cfg, len(cfg.Devices)))
+	opencv.SetThreads(1)
 	return nil
 }
 
@@ -171,7 +172,18 @@ func threads(cfg config.Config, share int) int {
 	if cfg.Threads > 0 {
 		return cfg.Threads
 	}
-	return max(1, processors()/max(1, share))
+	return max(1, processors/max(1, share))
 }
 
-func processors() int { return runtime.GOMAXPROCS(0) }
+// processors is how many processors this process may use at once.
+var processors = runtime.GOMAXPROCS(0)
+
+// manyGoroutines lets twice as many goroutines run Go code as there are
+// processors. A step that comes back from a network or from OpenCV would else
+// wait until another step's goroutine pauses, which takes up to 10 ms; the
+// kernel shares processors more finely.
+func manyGoroutines() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(2 * processors)
+	}
+}

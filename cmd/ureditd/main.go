@@ -68,6 +68,7 @@ var commands = map[string]func(context.Context, console, []string) error{
 }
 
 func main() {
+	manyGoroutines()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks politely; the second one has its usual force.
 	context.AfterFunc(ctx, stop)

@@ -22,6 +22,10 @@ const (
 	maxOutput = 32 << 20 // bytes of standard output of a listing or a probe
 )
 
+// niceness makes codecs take the processor time that the networks leave: the
+// networks are what a job waits for, and each codec has a buffer of frames.
+const niceness = 10
+
 // firstFD is the number under which a child finds the first inherited file.
 const firstFD = 3
 
@@ -76,6 +80,8 @@ func (t *Tool) start(ctx context.Context, program string, args []string, files [
 		}
 		return nil, err
 	}
+	// Before it has threads, which inherit this. A refusal costs speed only.
+	_ = syscall.Setpriority(syscall.PRIO_PROCESS, cmd.Process.Pid, niceness)
 	return p, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"image"
 	"io"
 	"os"
+	"slices"
 
 	"uredit/pipeline/frame"
 )
@@ -146,6 +147,13 @@ func grow(b []byte, n int) []byte {
 		return make([]byte, n)
 	}
 	return b[:n]
+}
+
+// Expect makes room for what is kept of n frames, so that appending them
+// allocates nothing. More may come.
+func (m *Masks) Expect(n int) {
+	n = min(max(n, 0), 1<<20) // what a container says may be wrong
+	m.ends, m.boxes = slices.Grow(m.ends, n), slices.Grow(m.boxes, n)
 }
 
 func (m *Masks) note(box image.Rectangle, size int) {

@@ -52,6 +52,43 @@ func TestKilledAndRecovered(t *testing.T) {
 	}
 }
 
+// A reboot empties the runtime directory. The host knows its own claims all the
+// same, and no job is blamed.
+func TestRecoveredWithoutRuntimeDir(t *testing.T) {
+	s := newSite(t)
+	first := s.spawn(t, "begun")
+	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
+	wantKilled(t, first)
+	if err := os.RemoveAll(s.path("run")); err != nil {
+		t.Fatal(err)
+	}
+	s.spawn(t, "")
+	if st := s.finish(t, "out"); st.Status != job.Finished {
+		t.Errorf("ended as %+v", st)
+	}
+}
+
+// Two runtime directories are two hosts, also where their state lies together:
+// neither takes over what the other, alive, holds.
+func TestTwoRuntimeDirsAreTwoHosts(t *testing.T) {
+	s := newSite(t)
+	first := s.start(t, 1)
+	c := s.config()
+	c.RuntimeDir = s.path("run2")
+	second, err := New(Options{Config: c, Engines: []Engine{&scripted{device: "cpu"}}, Log: testLog(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if a, b := first.spool.Instance().HostID, second.spool.Instance().HostID; a == b {
+		t.Errorf("both have the host id %s", a)
+	}
+	if d, err := New(Options{Config: c, Log: testLog(t)}); err == nil {
+		d.Close()
+		t.Error("a second daemon with the same runtime_dir opened the spool")
+	}
+}
+
 // At a random moment the same holds.
 func TestKilledAtRandom(t *testing.T) {
 	s := newSite(t)

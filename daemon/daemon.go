@@ -46,7 +46,7 @@ type Daemon struct {
 // New opens the spool and the roots and makes a worker for each engine.
 func New(o Options) (*Daemon, error) {
 	cfg := o.Config
-	sp, err := spool.Open(cfg.Root, spool.Options{HostDir: hostDir(cfg.RuntimeDir)})
+	sp, err := spool.Open(cfg.Root, spool.Options{HostDir: hostDir(cfg)})
 	if err != nil {
 		return nil, err
 	}

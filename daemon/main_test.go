@@ -123,6 +123,7 @@ func (s site) config() config.Config {
 	c.Root = s.path("spool")
 	c.Roots = []string{s.data()}
 	c.RuntimeDir = s.path("run")
+	c.StateDir = s.path("state")
 	c.PollInterval = 20 * time.Millisecond
 	c.Settle = 20 * time.Millisecond
 	c.DrainTimeout = 0

@@ -1,24 +1,25 @@
 package daemon
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
+	"path/filepath"
 
+	"uredit/daemon/config"
 	"uredit/daemon/job"
 	"uredit/daemon/report"
 	"uredit/daemon/spool"
 )
 
-// hostDir returns the directory for the host's lock and random id. A service
-// manager's state directory survives a reboot, which a runtime directory may
-// not: a host that knows its own id takes over its work without waiting.
-func hostDir(runtimeDir string) string {
-	if state, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); state != "" {
-		return state
-	}
-	return runtimeDir
+// hostDir returns the directory for the host's lock and random id. It survives a
+// reboot, which a runtime directory may not: a host that knows its own id takes
+// over its work without waiting. Daemons with a runtime directory each are hosts
+// of their own, wherever they keep their state.
+func hostDir(c config.Config) string {
+	sum := sha256.Sum256([]byte(filepath.Clean(c.RuntimeDir)))
+	return filepath.Join(c.StateDir, "host-"+hex.EncodeToString(sum[:6]))
 }
 
 // recover takes up what earlier processes of this host left.

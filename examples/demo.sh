@@ -15,6 +15,7 @@ cat > "$dir/uredit.yaml" <<YAML
 root: $UREDIT_SPOOL
 roots: ["$UREDIT_SPOOL", "$dir/results", "$here/clips"]
 runtime_dir: $dir/run
+state_dir: $dir/state
 devices: [cpu]
 bundle: builtin
 YAML

@@ -47,6 +47,7 @@ func (s *site) build(config ...string) {
 		"root: " + s.path("spool"),
 		"roots: [" + s.path("data") + "]",
 		"runtime_dir: " + s.path("run"),
+		"state_dir: " + s.path("state"),
 		"ort_library: " + library(s.t),
 		"poll_interval: 100ms",
 		"settle: 200ms",

@@ -8,9 +8,14 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -18,7 +23,8 @@ import (
 type Config struct {
 	Root         string            // the spool; absolute
 	Roots        []string          // where inputs and outputs may lie; Root alone by default
-	RuntimeDir   string            // locks and small files of this host; local, not on the share
+	RuntimeDir   string            // small files of this host; local, may be gone after a reboot
+	StateDir     string            // this host's identity and its lock; local, survives a reboot
 	Devices      []string          // "cpu", "cuda" or "cuda:N"; one job at a time on each
 	Bundle       string            // a model bundle's folder, or Builtin
 	ModelRoots   []string          // where a request's own models may lie; Bundle by default
@@ -58,6 +64,7 @@ func Default() Config {
 	c := Config{
 		Root:         "/var/spool/uredit",
 		RuntimeDir:   runtimeDir(os.Geteuid(), os.Getenv),
+		StateDir:     stateDir(os.Geteuid(), os.Getenv, mayMake),
 		Devices:      []string{"cpu"},
 		Bundle:       Builtin,
 		FFmpeg:       "ffmpeg",
@@ -95,4 +102,35 @@ func runtimeDir(uid int, getenv func(string) string) string {
 		return filepath.Join(dir, "uredit")
 	}
 	return filepath.Join(os.TempDir(), "uredit-"+strconv.Itoa(uid))
+}
+
+// stateDir returns the directory that systemd made for the service's state, or
+// the first of the usual ones in which this user may make it.
+func stateDir(uid int, getenv func(string) string, mayMake func(dir string) bool) string {
+	if dir, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":"); dir != "" {
+		return dir
+	}
+	candidates := []string{"/var/lib/uredit"}
+	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		candidates = append(candidates, filepath.Join(dir, "uredit"))
+	}
+	if dir := getenv("HOME"); filepath.IsAbs(dir) {
+		candidates = append(candidates, filepath.Join(dir, ".local/state/uredit"))
+	}
+	if i := slices.IndexFunc(candidates, mayMake); i >= 0 {
+		return candidates[i]
+	}
+	return filepath.Join(os.TempDir(), "uredit-state-"+strconv.Itoa(uid))
+}
+
+// mayMake reports whether this process may write in a directory, or make it.
+func mayMake(dir string) bool {
+	const writeAndEnter = 2 | 1 // W_OK and X_OK of access(2)
+	for {
+		err := syscall.Access(dir, writeAndEnter)
+		if !errors.Is(err, fs.ErrNotExist) || dir == "/" {
+			return err == nil
+		}
+		dir = filepath.Dir(dir)
+	}
 }

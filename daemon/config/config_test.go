@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +173,43 @@ func TestRuntimeDir(t *testing.T) {
 	}
 	if got := runtimeDir(0, func(string) string { return "" }); got != "/run/uredit" {
 		t.Error(got)
+	}
+}
+
+func TestStateDir(t *testing.T) {
+	home := map[string]string{"HOME": "/home/a"}
+	xdg := map[string]string{"HOME": "/home/a", "XDG_STATE_HOME": "/state"}
+	tests := []struct {
+		with map[string]string
+		may  []string // directories that may be made
+		want string
+	}{
+		{map[string]string{"STATE_DIRECTORY": "/s/a:/s/b"}, nil, "/s/a"},
+		{xdg, []string{"/var/lib/uredit", "/state/uredit"}, "/var/lib/uredit"},
+		{xdg, []string{"/state/uredit", "/home/a/.local/state/uredit"}, "/state/uredit"},
+		{home, []string{"/home/a/.local/state/uredit"}, "/home/a/.local/state/uredit"},
+		{map[string]string{"HOME": "here", "XDG_STATE_HOME": "there"}, []string{"there/uredit"}, os.TempDir() + "/uredit-state-7"},
+	}
+	for _, tt := range tests {
+		may := func(dir string) bool { return slices.Contains(tt.may, dir) }
+		if got := stateDir(7, func(name string) string { return tt.with[name] }, may); got != tt.want {
+			t.Errorf("with %v, writable %v: got %s, want %s", tt.with, tt.may, got, tt.want)
+		}
+	}
+}
+
+func TestMayMake(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{
+		dir: true, filepath.Join(dir, "a", "b"): true, filepath.Join(file, "a"): false,
+	} {
+		if got := mayMake(path); got != want {
+			t.Errorf("mayMake(%s) = %t", path, got)
+		}
 	}
 }
 

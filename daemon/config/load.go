@@ -76,6 +76,7 @@ func decode(m *document.Mapping, c *Config) {
 	m.String("root", &c.Root)
 	m.Strings("roots", &c.Roots)
 	m.String("runtime_dir", &c.RuntimeDir)
+	m.String("state_dir", &c.StateDir)
 	m.Strings("devices", &c.Devices)
 	m.String("bundle", &c.Bundle)
 	m.Strings("model_roots", &c.ModelRoots)
@@ -102,6 +103,7 @@ func decode(m *document.Mapping, c *Config) {
 func (c *Config) check(m *document.Mapping) {
 	absolute(m, "root", c.Root)
 	absolute(m, "runtime_dir", c.RuntimeDir)
+	absolute(m, "state_dir", c.StateDir)
 	absolute(m, "roots", c.Roots...)
 	absolute(m, "model_roots", c.ModelRoots...)
 	if c.Bundle != Builtin {

@@ -6,9 +6,11 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,16 +21,16 @@ import (
 const HeartbeatInterval = 10 * time.Second
 
 // lockHost locks this host's file for one spool and returns it with the
-// host's random id. The id is made at the first use; it is made anew when the
-// host has another name, as a copied disk has.
+// host's random id, which is made at the first use. A host of another name has
+// another file: the disk may be a copy, the directory a home that hosts share.
 func lockHost(dir, spoolID, host string) (lock *os.File, hostID string, err error) {
 	if dir == "" {
-		return nil, "", errors.New("no directory of this host is given (runtime_dir)")
+		return nil, "", errors.New("no directory of this host is given (state_dir)")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, "", err
 	}
-	name := filepath.Join(dir, spoolID+".host")
+	name := filepath.Join(dir, spoolID+"."+url.PathEscape(host)+".host")
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, "", err
@@ -40,7 +42,7 @@ func lockHost(dir, spoolID, host string) (lock *os.File, hostID string, err erro
 		}
 		return nil, "", fmt.Errorf("lock %s: %w", name, err)
 	}
-	hostID, err = readHostID(f, host)
+	hostID, err = readHostID(f)
 	if err != nil {
 		f.Close()
 		return nil, "", fmt.Errorf("%s: %w", name, err)
@@ -48,19 +50,21 @@ func lockHost(dir, spoolID, host string) (lock *os.File, hostID string, err erro
 	return f, hostID, nil
 }
 
-func readHostID(f *os.File, host string) (string, error) {
+var hostPattern = regexp.MustCompile(`^[0-9a-z]{8}$`)
+
+func readHostID(f *os.File) (string, error) {
 	data, err := io.ReadAll(io.NewSectionReader(f, 0, 512))
 	if err != nil {
 		return "", err
 	}
-	if fields := strings.Fields(string(data)); len(fields) == 2 && len(fields[0]) == 8 && fields[1] == host {
-		return fields[0], nil
+	if id := strings.TrimSuffix(string(data), "\n"); hostPattern.MatchString(id) {
+		return id, nil
 	}
 	id := random36(8)
 	if err := f.Truncate(0); err != nil {
 		return "", err
 	}
-	if _, err := f.WriteAt([]byte(id+" "+host+"\n"), 0); err != nil {
+	if _, err := f.WriteAt([]byte(id+"\n"), 0); err != nil {
 		return "", err
 	}
 	return id, f.Sync()

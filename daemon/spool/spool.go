@@ -45,9 +45,9 @@ type Spool struct {
 
 // Options say where a spool's process lives.
 type Options struct {
-	// HostDir is a directory on this host's own disk. The file that it gets
-	// holds the host's random id and is locked while the process lives: one
-	// daemon serves a spool on one host. Two daemons with a HostDir each are
+	// HostDir is a directory on this host's own disk, one that a reboot leaves
+	// alone. The file that it gets holds the host's random id and is locked
+	// while the process lives: one daemon serves a spool on one host. Two daemons with a HostDir each are
 	// two hosts to the spool.
 	HostDir string
 	// Host is the host's name; "" asks the kernel.

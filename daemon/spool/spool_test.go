@@ -160,7 +160,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-func TestHostIDSurvivesAndFollowsTheName(t *testing.T) {
+func TestHostIDFollowsTheName(t *testing.T) {
 	root, host := filepath.Join(t.TempDir(), "spool"), t.TempDir()
 	id := func(name string) string {
 		s, err := Open(root, Options{HostDir: host, Host: name})

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -103,6 +104,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		select {
 		case <-serving.Done():
 			d.log.Info("draining", "running", d.dispatcher.Running())
+			d.giveBack()
 			return <-dispatched
 		case err := <-dispatched:
 			return err
@@ -167,6 +169,23 @@ func (d *Daemon) decide() {
 		}
 	}
 	d.claims = left
+}
+
+// giveBack returns the claims that could not be decided about, when the daemon
+// stops: another host may be able to. Those that are accepted are jobs already.
+func (d *Daemon) giveBack() {
+	for _, c := range d.claims {
+		data, err := d.spool.Request(c.Job)
+		switch {
+		case err == nil:
+			_, err = d.spool.Enqueue(c, data, d.rankOf(c.Job))
+		case errors.Is(err, fs.ErrNotExist):
+			err = d.spool.Return(c)
+		}
+		if err != nil { // this host's next daemon examines it, and blames nobody
+			d.log.Warn("give a claim back", "job", c.Job, "err", err)
+		}
+	}
 }
 
 // beat keeps the heartbeat until ctx ends.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"uredit/daemon/job"
+	"uredit/daemon/spool"
 	"uredit/pipeline/fault"
 )
 
@@ -355,6 +356,43 @@ func TestDrainGivesJobsBack(t *testing.T) {
 	}
 	if work := tree(t, filepath.Join(s.out("out"), ".uredit")); !slices.Equal(work, []string{"owner"}) {
 		t.Errorf("work directory %q", work)
+	}
+}
+
+// A request that could not be decided about goes back into the inbox when the
+// daemon stops, however often, and nothing is held against it.
+func TestDrainGivesClaimsBack(t *testing.T) {
+	s := newSite(t)
+	away := s.path("away")
+	unmounted := func(*running) {
+		if err := os.Rename(s.data(), away); err != nil {
+			t.Fatal(err)
+		}
+	}
+	active := s.path("spool", "spool", "active")
+	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
+	for range spool.MaxCrashes + 1 {
+		r := s.start(t, 1, unmounted)
+		eventually(t, "a claim", func() bool {
+			entries, _ := os.ReadDir(active)
+			return len(entries) == 1
+		})
+		if err := r.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if got := tree(t, active); len(got) > 0 {
+			t.Errorf("active holds %q", got)
+		}
+		if got := tree(t, s.path("spool", "inbox")); !slices.Equal(got, []string{"x.yaml"}) {
+			t.Errorf("the inbox holds %q", got)
+		}
+		if err := os.Rename(away, s.data()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.start(t, 1)
+	if st := s.finish(t, "out"); st.Status != job.Finished {
+		t.Errorf("ended as %+v", st)
 	}
 }
 

@@ -125,6 +125,20 @@ func (s *Spool) giveBack(file, name string) error {
 	return errors.Join(s.root.Remove(file), syncDir(s.root, InboxDir), syncDir(s.root, ActiveDir))
 }
 
+// Return gives a claim that was not decided about back to the inbox, where any
+// host may claim it. One that is suspected of ending its daemon stays where it
+// is, with what is held against it, for this host's next daemon.
+func (s *Spool) Return(c *Claim) error {
+	if c.Alone() {
+		return nil
+	}
+	name := c.Source
+	if name == "" {
+		name = c.Job + ".yaml"
+	}
+	return s.giveBack(c.file(), name)
+}
+
 // Read returns the content of a claimed request, at most limit bytes of it.
 // What is not a regular file reads as an error.
 func (s *Spool) Read(c *Claim, limit int64) ([]byte, error) {

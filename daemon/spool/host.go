@@ -89,8 +89,12 @@ type heartbeat struct {
 	seq  uint64
 }
 
+const beatSuffix = ".hb"
+
+func beatFile(i Instance) string { return path.Join(HostsDir, i.String()+beatSuffix) }
+
 func startHeartbeat(root *os.Root, i Instance) (*heartbeat, error) {
-	h := &heartbeat{name: path.Join(HostsDir, i.String()+".hb")}
+	h := &heartbeat{name: beatFile(i)}
 	f, err := root.OpenFile(h.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_DSYNC, 0o644)
 	if err != nil {
 		return nil, err

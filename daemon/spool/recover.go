@@ -25,8 +25,9 @@ type Recovery struct {
 // the rank of an accepted job.
 //
 // A process that died with one job in its hands was ended by that job; after a
-// reboot nobody was. With several in its hands each is a suspect, and runs
-// alone once.
+// reboot nobody was, nor when its heartbeat is gone: then it closed the spool
+// and could not give the job back. With several in its hands each is a suspect,
+// and runs alone once.
 func (s *Spool) Recover(rank func(job string) int) (Recovery, error) {
 	var r Recovery
 	names, err := s.active()
@@ -34,6 +35,10 @@ func (s *Spool) Recover(rank func(job string) int) (Recovery, error) {
 		return r, fmt.Errorf("recover: %w", err)
 	}
 	accepted, err := s.accepted()
+	if err != nil {
+		return r, fmt.Errorf("recover: %w", err)
+	}
+	beating, err := s.beating()
 	if err != nil {
 		return r, fmt.Errorf("recover: %w", err)
 	}
@@ -55,7 +60,10 @@ func (s *Spool) Recover(rank func(job string) int) (Recovery, error) {
 			r.Unknown = append(r.Unknown, n)
 			continue
 		}
-		mark := s.blame(n, held[hand{n.Instance, accepted[n.Job]}])
+		mark := Unmarked
+		if beating[n.Instance] {
+			mark = s.blame(n, held[hand{n.Instance, accepted[n.Job]}])
+		}
 		if err := s.takeOver(&r, n, mark, accepted[n.Job], rank); err != nil && !errors.Is(err, ErrLost) {
 			return r, fmt.Errorf("recover: %w", err)
 		}
@@ -87,6 +95,23 @@ func (s *Spool) active() ([]ActiveName, error) {
 		}
 	}
 	return names, nil
+}
+
+// beating returns the instances whose heartbeat is there, whether it moves or
+// not: those that did not close the spool.
+func (s *Spool) beating() (map[Instance]bool, error) {
+	entries, err := list(s.root, HostsDir)
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[Instance]bool, len(entries))
+	for _, e := range entries {
+		base, isBeat := strings.CutSuffix(e.Name(), beatSuffix)
+		if i, err := ParseInstance(base); isBeat && err == nil {
+			there[i] = true
+		}
+	}
+	return there, nil
 }
 
 // blame says what a dead process's end means for one of the held jobs.
@@ -145,17 +170,15 @@ func (s *Spool) sweep() error {
 			return err
 		}
 	}
-	entries, err := list(s.root, HostsDir)
+	beating, err := s.beating()
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		base, isBeat := strings.CutSuffix(e.Name(), ".hb")
-		i, err := ParseInstance(base)
-		if !isBeat || err != nil || i == s.instance || i.HostID != s.instance.HostID {
+	for i := range beating {
+		if i == s.instance || i.HostID != s.instance.HostID {
 			continue
 		}
-		if err := s.root.Remove(path.Join(HostsDir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := s.root.Remove(beatFile(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

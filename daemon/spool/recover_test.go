@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// death leaves names of dead instances in active, and an accepted request for
-// those that were accepted.
+// death leaves names of dead instances in active, their heartbeats, and an
+// accepted request for those that were accepted.
 func death(t *testing.T, s *Spool, accepted bool, names ...string) {
 	t.Helper()
 	for _, n := range names {
@@ -18,6 +18,7 @@ func death(t *testing.T, s *Spool, accepted bool, names ...string) {
 			t.Fatal(err)
 		}
 		os.WriteFile(filepath.Join(s.Path(), ActiveDir, n), nil, 0o644)
+		os.WriteFile(filepath.Join(s.Path(), beatFile(a.Instance)), nil, 0o644)
 		if accepted {
 			os.WriteFile(filepath.Join(s.Path(), requestFile(a.Job)), nil, 0o644)
 		}
@@ -83,6 +84,47 @@ func TestRecover(t *testing.T) {
 				t.Errorf("a second Recover found %+v, %v", again, err)
 			}
 		})
+	}
+}
+
+// A daemon that closed the spool did not crash, whatever it left in active.
+func TestRecoverBlamesNobodyForACleanEnd(t *testing.T) {
+	root, host := filepath.Join(t.TempDir(), "spool"), t.TempDir()
+	first := open(t, root, host)
+	c := claimed(t, first, "a.yaml", "r")
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := open(t, root, host).Recover(func(string) int { return 4 })
+	if err != nil || len(r.Claims) != 1 || r.Claims[0].Job != c.Job || r.Claims[0].Alone() {
+		t.Errorf("recovered %+v, %v", r, err)
+	}
+}
+
+func TestReturn(t *testing.T) {
+	s := newSpool(t)
+	c := claimed(t, s, "a.yaml", "r")
+	if err := s.Return(c); err != nil {
+		t.Fatal(err)
+	}
+	wantFiles(t, s, InboxDir+"/a.yaml")
+
+	c = claimed(t, s, "a.yaml", "r")
+	drop(t, s, "a.yaml", "another")
+	if err := s.Return(c); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := s.Scan(); err != nil || len(entries) != 2 {
+		t.Errorf("the inbox holds %v, %v", entries, err)
+	}
+
+	c = claimed(t, s, "b.yaml", "r")
+	c.Suspect = true
+	if err := s.Return(c); err != nil {
+		t.Fatal(err)
+	}
+	if live, err := s.Live(c.Job); err != nil || !live {
+		t.Errorf("a suspect was given back: %t, %v", live, err)
 	}
 }
 

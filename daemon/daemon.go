@@ -91,6 +91,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	var aside sync.WaitGroup
 	defer aside.Wait()
 	defer done()
+	defer d.giveBack()
 	defer stop()
 	aside.Go(func() { d.watcher.Run(serving) })
 	aside.Go(func() { d.beat(beating, serving) })
@@ -104,7 +105,6 @@ func (d *Daemon) Run(ctx context.Context) error {
 		select {
 		case <-serving.Done():
 			d.log.Info("draining", "running", d.dispatcher.Running())
-			d.giveBack()
 			return <-dispatched
 		case err := <-dispatched:
 			return err

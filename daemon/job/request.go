@@ -50,7 +50,8 @@ type Request struct {
 	// mask, 0..1000; 0 leaves it. Default 10.
 	ErodeKernel int `json:"erode_kernel"`
 	// Feather is the standard deviation, in samples, of the soft edge around
-	// the shrunk mask, 0..200. Default 5.
+	// the shrunk mask, 0..200. The edge never leaves the mask that was shrunk;
+	// with ErodeKernel 0 it is centred on the mask's own. Default 5.
 	Feather float64 `json:"feather"`
 	// CropPadding is kept around the mask when the editor's picture is cut
 	// out, in samples, 0..4096. Default 50.

@@ -13,9 +13,10 @@ import (
 // not, p is empty and the frame passes through untouched. The residual of p is
 // undefined until Residual.
 //
-// The shrunk mask is edited fully: the soft edge begins where it ends, and uses
-// the band that the erosion took away. Without erosion there is no such band,
-// and the soft edge is centred on the mask's own.
+// With erosion the shrunk mask is edited fully and nothing outside the mask is:
+// the soft edge uses the band that the erosion took away, and is never wider
+// than that. Without erosion there is no such band, and the soft edge is centred
+// on the mask's own.
 //
 // At the frame's border the mask neither shrinks nor fades, since what it names
 // goes on outside.
@@ -29,12 +30,14 @@ func (c *Compositor) Alpha(p *frame.Patch, mask frame.Plane, bounds image.Rectan
 	area = evenOut(bounds.Inset(-c.margin())).Intersect(area)
 	x, y, w, h := area.Min.X, area.Min.Y, area.Dx(), area.Dy()
 	src := mask.Sub(x, y, w, h)
-	if c.o.Erode > 1 {
-		c.eroded = c.eroded.Resized(w, h)
+	switch {
+	case c.o.Erode > 1:
+		c.eroded, c.alpha = c.eroded.Resized(w, h), c.alpha.Resized(w, h)
 		c.ops.Erode(c.eroded, src, c.o.Erode)
-		src = c.eroded
-	}
-	if c.o.Feather > 0 {
+		c.ops.Mean(c.alpha, c.eroded, bandWidth(c.o))
+		outwards(c.alpha.Pix)
+		src = c.alpha
+	case c.o.Feather > 0:
 		c.alpha = c.alpha.Resized(w, h)
 		c.feather(c.alpha, src)
 		src = c.alpha
@@ -47,9 +50,6 @@ func (c *Compositor) Alpha(p *frame.Patch, mask frame.Plane, bounds image.Rectan
 	at := p.Region.Min.Sub(area.Min)
 	for y := range p.Region.Dy() {
 		copy(p.Alpha.Row(y), src.Row(at.Y + y)[at.X:])
-	}
-	if c.o.Erode > 1 && c.o.Feather > 0 {
-		outwards(p.Alpha.Pix)
 	}
 	halve(p.AlphaC, p.Alpha)
 	return true
@@ -78,6 +78,19 @@ func (c *Compositor) feather(dst, src frame.Plane) {
 	c.ops.Resize(dst, c.half[1], frame.Linear)
 }
 
+// bandWidth is the side of the square whose mean makes the soft edge of a mask
+// that was eroded: odd, of the feather's standard deviation, but no wider than
+// the erosion's square. Such a mean is 0 outside the mask, since a square that
+// was eroded from it and put back lies within it.
+func bandWidth(o Options) int {
+	widest := (o.Erode - 1) | 1
+	side := o.Feather * math.Sqrt(12) // a uniform distribution's
+	if side >= float64(widest) {
+		return widest
+	}
+	return max(1, 2*int(math.Round((side-1)/2))+1)
+}
+
 // outwards moves a soft edge that is centred on its mask's outside of it: what
 // is half or more becomes all.
 func outwards(alpha []byte) {
@@ -90,9 +103,15 @@ func outwards(alpha []byte) {
 	}
 }
 
-// margin is how far alpha reaches beyond the mask: four standard deviations
-// are more than any 8-bit blur shows, and one sample lets erosion see the edge.
-func (c *Compositor) margin() int { return 2 + int(math.Ceil(4*c.o.Feather)) }
+// margin is how far around the mask its soft edge is made: four standard
+// deviations are more than any 8-bit blur shows, and one sample lets erosion,
+// whose soft edge stays inside, see where the mask ends.
+func (c *Compositor) margin() int {
+	if c.o.Erode > 1 {
+		return 2
+	}
+	return 2 + int(math.Ceil(4*c.o.Feather))
+}
 
 // evenOut widens r to even corners.
 func evenOut(r image.Rectangle) image.Rectangle {

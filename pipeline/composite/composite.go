@@ -21,8 +21,10 @@ import (
 type Options struct {
 	Width, Height int // of the video's frames, even
 	Colour        media.Colour
-	Erode         int     // side of the square that shrinks the mask, in samples; below 2 for none
-	Feather       float64 // standard deviation of alpha's soft edge, in samples; 0 for a hard one
+	Erode         int // side of the square that shrinks the mask, in samples; below 2 for none
+	// Feather is the standard deviation of alpha's soft edge, in samples; 0 for a
+	// hard one. With erosion the edge is no wider than what that takes away.
+	Feather float64
 }
 
 // Compositor converts the frames of one video. It owns its buffers, so a call

@@ -52,6 +52,10 @@ type Ops interface {
 	// GaussianBlur blurs src into dst with standard deviation sigma,
 	// repeating the border outwards.
 	GaussianBlur(dst, src Plane, sigma float64)
+	// Mean writes the mean over a k by k square centred on each sample of src,
+	// repeating the border outwards; k is odd. dst and src have one size and are
+	// different memory.
+	Mean(dst, src Plane, k int)
 	// Flow estimates dense motion: the sample at (x, y) of from is found at
 	// (x+dx, y+dy) of to. All four planes have one size.
 	Flow(dx, dy Plane32, from, to Plane)

@@ -23,6 +23,7 @@ func contract(t *testing.T, ops frame.Ops) {
 	t.Run("Resize", func(t *testing.T) { resizes(t, ops) })
 	t.Run("Erode", func(t *testing.T) { erodes(t, ops) })
 	t.Run("GaussianBlur", func(t *testing.T) { blurs(t, ops) })
+	t.Run("Mean", func(t *testing.T) { means(t, ops) })
 	t.Run("Remap32", func(t *testing.T) { remaps(t, ops) })
 	t.Run("Blend32", func(t *testing.T) { blends(t, ops) })
 	t.Run("Add", func(t *testing.T) { adds(t, ops) })
@@ -159,6 +160,21 @@ func blurs(t *testing.T, ops frame.Ops) {
 		reference{}.GaussianBlur(want, src, sigma)
 		ops.GaussianBlur(dst, src, sigma)
 		differ(t, dst, want, 2)
+		guard()
+	}
+}
+
+func means(t *testing.T, ops frame.Ops) {
+	for _, k := range []int{1, 3, 9, 31, 101} { // the last is wider than the plane
+		src, _ := inner(t, 45, 33)
+		for y := range src.Height {
+			copy(src.Row(y), scene(45, 33).Row(y))
+		}
+		dst, guard := inner(t, 45, 33)
+		want := frame.NewPlane(45, 33)
+		reference{}.Mean(want, src, k)
+		ops.Mean(dst, src, k)
+		differ(t, dst, want, 1)
 		guard()
 	}
 }

@@ -42,6 +42,7 @@ func (b *bench) all() {
 	b.ops.Resize32(b.fb, b.fa, frame.Linear)
 	b.ops.Erode(b.b, b.a, 10)
 	b.ops.GaussianBlur(b.b, b.a, 5)
+	b.ops.Mean(b.b, b.a, 9)
 	b.ops.Remap32(b.fb, b.fa, b.x, b.y, frame.Cubic)
 	b.ops.Blend32(b.fb, b.fa, b.fa, frame.Warp{X: b.x, Y: b.y, Share: b.fa, Step: 2, Margin: 1})
 	b.ops.Add(b.b, b.fa, b.a)
@@ -67,6 +68,8 @@ func TestBadPlanesPanicInGo(t *testing.T) {
 		"sizes of Erode":     func() { ops.Erode(p, q, 3) },
 		"square of Erode":    func() { ops.Erode(p, frame.NewPlane(8, 8), 0) },
 		"sizes of blur":      func() { ops.GaussianBlur(p, q, 3) },
+		"sizes of Mean":      func() { ops.Mean(p, q, 3) },
+		"square of Mean":     func() { ops.Mean(p, frame.NewPlane(8, 8), 4) },
 		"sizes of Flow":      func() { ops.Flow(f, g, p, p) },
 		"maps of Remap32":    func() { ops.Remap32(f, f, f, g, frame.Linear) },
 		"filter of Remap32":  func() { ops.Remap32(f, f, f, f, frame.Lanczos) },
@@ -103,6 +106,7 @@ func TestEmptyPlanesAreNoWork(t *testing.T) {
 	ops.Resize32(f, float(scene(4, 4)), frame.Area)
 	ops.Erode(p, p, 3)
 	ops.GaussianBlur(p, p, 3)
+	ops.Mean(p, p, 3)
 	ops.Flow(f, f, p, p)
 	ops.Blend32(f, f, f, frame.Warp{Step: 1})
 	ops.Add(p, f, p)

@@ -8,6 +8,10 @@
 // panics in Go instead: a wrong plane is a mistake of the caller.
 package opencv
 
+// #include <stdint.h>
+// int uredit_mean(uint8_t *dst, int dst_stride, const uint8_t *src, int src_stride, int w, int h, int k);
+import "C"
+
 import (
 	"fmt"
 	"image"
@@ -113,6 +117,21 @@ func (o *Ops) GaussianBlur(dst, src frame.Plane, sigma float64) {
 	s, d := o.wrap(src), o.wrap(dst)
 	defer o.release(&s, &d)
 	gocv.GaussianBlur(*s.mat(), d.mat(), image.Point{}, sigma, sigma, gocv.BorderReplicate|gocv.BorderIsolated)
+}
+
+// Mean implements frame.Ops.
+func (o *Ops) Mean(dst, src frame.Plane, k int) {
+	same("Mean", dst.Width, dst.Height, src.Width, src.Height)
+	if k < 1 || k%2 == 0 {
+		panic(fmt.Sprintf("opencv: Mean: side %d of the square is not odd", k))
+	}
+	if dst.Width == 0 || dst.Height == 0 {
+		return
+	}
+	check("Mean", src, dst)
+	if C.uredit_mean(octets(dst.Pix), C.int(dst.Stride), octets(src.Pix), C.int(src.Stride), C.int(dst.Width), C.int(dst.Height), C.int(k)) != 0 {
+		panic(fmt.Sprintf("opencv: Mean: refused %dx%d samples and a square of %d", src.Width, src.Height, k))
+	}
 }
 
 // Remap32 implements frame.Ops. Positions are rounded to 1/32 of a sample. No

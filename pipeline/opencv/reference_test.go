@@ -166,6 +166,20 @@ func (reference) GaussianBlur(dst, src frame.Plane, sigma float64) {
 	}
 }
 
+func (reference) Mean(dst, src frame.Plane, k int) {
+	for y := range dst.Height {
+		for x := range dst.Width {
+			sum := 0
+			for j := y - k/2; j <= y+k/2; j++ {
+				for i := x - k/2; i <= x+k/2; i++ {
+					sum += int(src.Row(min(max(j, 0), src.Height-1))[min(max(i, 0), src.Width-1)])
+				}
+			}
+			dst.Row(y)[x] = byte((sum + k*k/2) / (k * k))
+		}
+	}
+}
+
 // Flow finds one motion for the whole plane by trying all of up to eight
 // samples: enough for a contract about uniform motion.
 func (reference) Flow(dx, dy frame.Plane32, from, to frame.Plane) {

@@ -61,6 +61,23 @@ lint: deps ## gofmt, vet, staticcheck, tidy modules, generated files as generate
 	go tool staticcheck ./...
 	go mod tidy -diff
 
+# EXPORT_PYTHON=... names a Python that has the requirements already.
+VENV   := $(BUILD)/export
+PYTHON := $(or $(EXPORT_PYTHON),$(VENV)/bin/python)
+
+parity: PACKAGES += python3-venv
+parity: build $(if $(EXPORT_PYTHON),,$(VENV)/installed) ## run the Python pipelines on the tiny models again, compare with what is recorded and with ours
+	$(PYTHON) models/export/tiny.py pix2pix models/testdata/pix2pix-tiny --compare
+	$(PYTHON) models/export/record.py pix2pix pipeline/pix2pix/testdata/reference --compare
+	$(PYTHON) models/export/record_sam3.py --compare models/testdata/sam3-tiny
+	go test -count=1 ./pipeline/pix2pix -run 'AsDiffusers|AsTransformers|MistakesShow'
+	go test -count=1 ./pipeline/segment/track -run Parity
+
+$(VENV)/installed: models/export/requirements.txt | packages
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet -r $<
+	touch $@
+
 bench: build ## benchmarks of the pixel path, then where a clip's time goes
 	go test -run '^$$' -bench . -benchmem ./pipeline/...
 	bin/ureditd bench
@@ -74,4 +91,4 @@ fuzz: deps ## each fuzz target for FUZZTIME (default 10s)
 clean: ## remove what was built
 	rm -rf bin $(BUILD)
 
-.PHONY: help deps packages build demo test race memory lint bench fuzz clean
+.PHONY: help deps packages build demo test race memory lint parity bench fuzz clean

@@ -9,7 +9,6 @@ import (
 	"path"
 	"strings"
 	"syscall"
-	"time"
 
 	"uredit/daemon/job"
 	"uredit/daemon/report"
@@ -95,12 +94,13 @@ func newAttempt(out *roots.Dir, epoch int, o report.Options) (a *attempt, err er
 	return a, err
 }
 
-// close ends the reports and removes the attempt's directory. A nil attempt
-// has nothing to close.
+// close ends the reports and removes the attempt's directory. A nil attempt, and
+// one that is closed, has nothing to close.
 func (a *attempt) close() error {
-	if a == nil {
+	if a == nil || a.out == nil {
 		return nil
 	}
+	defer func() { *a = attempt{} }()
 	var errs []error
 	if a.rep != nil {
 		errs = append(errs, a.rep.Close())
@@ -115,16 +115,17 @@ func (a *attempt) close() error {
 }
 
 // tell says in the output directory how the attempt ended. What the pipeline
-// left is removed first: on a full disk that is the room for the message.
-func (a *attempt) tell(end ending) error {
-	if end.again == "" && end.why == nil {
-		return nil // said with the publication
-	}
+// left is removed first: on a full disk that is the room for the message. Told
+// twice, it writes what could not be written before.
+func (a *attempt) tell(end ending, made report.Result) error {
 	err := a.files.RemoveAll(workName)
-	if end.again != "" {
+	switch {
+	case end.again != "":
 		return errors.Join(err, a.rep.Requeue(end.again))
+	case end.why != nil:
+		return errors.Join(err, a.rep.Fail(end.why))
 	}
-	return errors.Join(err, a.rep.Fail(end.why))
+	return errors.Join(err, a.rep.Finish(made))
 }
 
 // clearAttempts removes the directories of all attempts of a job.
@@ -191,97 +192,4 @@ func replaceStatus(out *roots.Dir, j string, status []byte) error {
 		return err
 	}
 	return out.Rename(tmp, job.StatusName)
-}
-
-// fail ends a job badly: in its output directory, then in the spool.
-func (d *Daemon) fail(w *work, why *job.Error) error {
-	a, err := d.begin(w, "")
-	if err == nil {
-		err = errors.Join(a.rep.Fail(why), a.close())
-	}
-	if err != nil {
-		d.log.Warn("tell of a failure in output_dir", "job", w.claim.Job, "err", err)
-	}
-	return d.recordFailed(w, why)
-}
-
-// recordFailed is the terminal record of a failure.
-func (d *Daemon) recordFailed(w *work, why *job.Error) error {
-	r := reason{Job: w.claim.Job, JobID: w.request.JobID, OutputDir: w.request.OutputDir,
-		At: time.Now().UTC().Truncate(time.Millisecond), Errors: job.Errors{why}}
-	if err := d.persist(w, func() error { return d.spool.Fail(w.claim, r.files()) }); err != nil {
-		return d.lost(w, err)
-	}
-	d.log.Info("failed", "job", w.claim.Job, "job_id", w.request.JobID, "code", why.Code, "why", why.Message)
-	d.leave(w)
-	return nil
-}
-
-// recordDone is the terminal record of a success.
-func (d *Daemon) recordDone(w *work) error {
-	if err := d.persist(w, func() error { return d.spool.Done(w.claim) }); err != nil {
-		return d.lost(w, err)
-	}
-	d.at("recorded")
-	d.log.Info("finished", "job", w.claim.Job, "job_id", w.request.JobID, "output_dir", w.request.OutputDir)
-	d.leave(w)
-	return nil
-}
-
-// requeue gives a job back that did not end.
-func (d *Daemon) requeue(w *work, m spool.Mark) error {
-	err := d.persist(w, func() error {
-		_, err := d.spool.Requeue(w.claim, rank(&w.request), m)
-		return err
-	})
-	return d.lost(w, err)
-}
-
-// lost passes an error of the spool on, but one: the job has another owner by
-// now, who also has its reservations, and nothing is left to do here.
-func (d *Daemon) lost(w *work, err error) error {
-	if !errors.Is(err, spool.ErrLost) {
-		return err
-	}
-	d.log.Warn("somebody took a job that this daemon held", "job", w.claim.Job, "err", err)
-	return nil
-}
-
-// leave releases what a job that is over had reserved. What does not succeed is
-// done at the next start, or when somebody wants the same names.
-func (d *Daemon) leave(w *work) {
-	j := w.claim.Job
-	if err := d.letGo(w.request, j); err != nil {
-		d.log.Warn("release after a job", "job", j, "err", err)
-		return
-	}
-	if err := d.spool.Forget(j); err != nil {
-		d.log.Warn("release after a job", "job", j, "err", err)
-	}
-}
-
-// letGo removes what a job left in its output directory, and its reservations.
-func (d *Daemon) letGo(r job.Request, j string) error {
-	out, err := d.roots.OpenDir(r.OutputDir)
-	if err == nil {
-		err = errors.Join(clearAttempts(out, j), d.spool.ReleaseOutput(out.Root, j), out.Close())
-	} else if _, refused := errors.AsType[*job.Error](err); refused && !passing(err) {
-		err = nil // the directory is gone, and all that was in it
-	}
-	return errors.Join(err, d.spool.ReleaseID(r.JobID, j))
-}
-
-// persist tries a step in the spool again while its disk is full or its server
-// away. Without it the job would be nobody's; after a minute the process ends
-// and its successor takes over.
-func (d *Daemon) persist(w *work, step func() error) error {
-	var err error
-	for wait := time.Second; wait < time.Minute; wait *= 2 {
-		if err = step(); err == nil || errors.Is(err, spool.ErrLost) {
-			return err
-		}
-		d.note.trouble(w.claim.Job, err)
-		<-time.After(wait)
-	}
-	return err
 }

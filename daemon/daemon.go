@@ -40,6 +40,8 @@ type Daemon struct {
 	source     *source
 	dispatcher *dispatch.Dispatcher[*work]
 	claims     []*spool.Claim // claimed, not yet decided about
+	stopping   chan struct{}  // closed when nothing more is taken
+	pause      time.Duration  // before a step is tried again, the first time
 	// at is called at the points where a crash test ends the process.
 	at func(point string)
 }
@@ -62,8 +64,9 @@ func New(o Options) (*Daemon, error) {
 	d := &Daemon{
 		cfg: cfg, models: o.Models, versions: o.Versions, log: o.Log, note: newNotebook(o.Log),
 		spool: sp, roots: set,
-		intake: spool.Intake{Settle: cfg.Settle, Complete: job.Complete, Valid: validRequest, Limit: job.MaxRequestBytes},
-		at:     func(string) {},
+		intake:   spool.Intake{Settle: cfg.Settle, Complete: job.Complete, Valid: validRequest, Limit: job.MaxRequestBytes},
+		stopping: make(chan struct{}), pause: time.Second,
+		at: func(string) {},
 	}
 	watched := []string{filepath.Join(cfg.Root, spool.InboxDir), filepath.Join(cfg.Root, spool.ControlDir)}
 	d.watcher = watch.New(watched, cfg.PollInterval, o.Log)
@@ -83,10 +86,12 @@ func (d *Daemon) Close() error { return d.spool.Close() }
 // jobs finish within the drain timeout or go back into the queue. It returns
 // nil after a drain, an error when the process should be started anew.
 func (d *Daemon) Run(ctx context.Context) error {
+	serving, stop := context.WithCancel(ctx)
+	context.AfterFunc(serving, func() { close(d.stopping) })
 	if err := d.recover(); err != nil {
+		stop()
 		return err
 	}
-	serving, stop := context.WithCancel(ctx)
 	beating, done := context.WithCancel(context.WithoutCancel(ctx))
 	var aside sync.WaitGroup
 	defer aside.Wait()

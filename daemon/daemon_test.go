@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -393,6 +395,72 @@ func TestDrainGivesClaimsBack(t *testing.T) {
 	s.start(t, 1)
 	if st := s.finish(t, "out"); st.Status != job.Finished {
 		t.Errorf("ended as %+v", st)
+	}
+}
+
+// A result that was published but could not be announced is announced by the
+// next attempt. In between nobody says that the job failed.
+func TestAnnouncedLater(t *testing.T) {
+	s := newSite(t)
+	status := filepath.Join(s.out("out"), job.StatusName)
+	var edits atomic.Int32
+	s.start(t, 1, func(r *running) {
+		r.source.retry = 20 * time.Millisecond
+		r.at = func(point string) {
+			switch point {
+			case "edited":
+				edits.Add(1)
+			case "published": // job.json can be written, status.json cannot
+				if err := errors.Join(os.Remove(status), os.Mkdir(status, 0o755)); err != nil {
+					t.Error(err)
+				}
+			case "told":
+				if err := os.Remove(status); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
+	s.settled(t)
+	if st, ok := s.status(t, "out"); !ok || st.Status != job.Finished {
+		t.Errorf("status.json: %t, %+v", ok, st)
+	}
+	s.wantResult(t, "j", "out", "blue")
+	s.wantDone(t, 1)
+	if n := edits.Load(); n != 1 {
+		t.Errorf("the job was edited %d times", n)
+	}
+}
+
+// An output directory that is away for a moment when the job ends gets its last
+// word all the same.
+func TestInsists(t *testing.T) {
+	s := newSite(t)
+	r := s.start(t, 1, func(r *running) { r.pause = time.Millisecond })
+	w := &work{claim: &spool.Claim{ActiveName: spool.ActiveName{JobName: spool.JobName{Job: "j"}}}}
+	tries := 0
+	step := func() error {
+		if tries++; tries < 4 {
+			return syscall.ESTALE
+		}
+		return nil
+	}
+	if err := r.insist(w, passing, step); err != nil || tries != 4 {
+		t.Errorf("after %d tries: %v", tries, err)
+	}
+	if tries = 0; r.insist(w, func(error) bool { return false }, step) == nil || tries != 1 {
+		t.Errorf("what is not worth it was tried %d times", tries)
+	}
+	r.pause = time.Hour
+	done := make(chan error, 1)
+	tries = -1
+	go func() { done <- r.insist(w, passing, func() error { tries++; return syscall.ESTALE }) }()
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; !errors.Is(err, syscall.ESTALE) || tries != 1 && tries != 0 {
+		t.Errorf("a daemon that stops tried %d times more: %v", tries, err)
 	}
 }
 

@@ -53,10 +53,12 @@
 // # Files of this package
 //
 //	daemon.go    the loop: obey markers, claim, decide, dispatch
-//	examine.go   what a claim must fulfil to become a job, and rejections
+//	examine.go   what a claim must fulfil to become a job
+//	reject.go    what happens to one that does not
 //	source.go    which job a free device gets
 //	runner.go    one attempt: request to pipeline, progress to report, error to record
-//	attempt.go   the attempt's files, terminal records, releases
+//	attempt.go   the attempt's files
+//	record.go    terminal records, releases
 //	recover.go   what a dead process left
 //	markers.go   what users ask for in control/
 //	models.go    which model a request may name

@@ -67,7 +67,8 @@ func (o Once) Run(ctx context.Context) (warnings []job.Warning, err error) {
 		a.rep.Warn("request", text)
 	}
 	var end ending
-	if failure := a.edit(ctx, o.Engine, &r, o.Models, in, func(string) {}); failure != nil {
+	made, failure := a.edit(ctx, o.Engine, &r, o.Models, in, func(string) {})
+	if failure != nil {
 		end.why = explain(failure)
 		if ctx.Err() != nil {
 			end.why = &job.Error{Code: job.CodeCancelled, Message: "cancelled by a signal", Err: failure}
@@ -75,7 +76,7 @@ func (o Once) Run(ctx context.Context) (warnings []job.Warning, err error) {
 		err = end.why
 	}
 	warnings = a.rep.Warnings()
-	err = errors.Join(err, a.tell(end), a.close())
+	err = errors.Join(err, a.tell(end, made), a.close())
 	// The directory of attempts stays where another job uses it.
 	_ = os.Remove(filepath.Join(r.OutputDir, spool.WorkDir))
 	return warnings, err

@@ -75,11 +75,14 @@ func (r *runner) Device() string { return r.engine.Device() }
 func (r *runner) Run(ctx context.Context, w *work) error {
 	d := r.daemon
 	done, err := d.published(w)
+	if done && (err == nil || !passing(err)) {
+		if err != nil { // the result is out, whatever stands in the way of its status
+			d.log.Warn("complete status.json", "job", w.claim.Job, "err", err)
+		}
+		return d.recordDone(w)
+	}
 	if err != nil {
 		return r.refuse(w, err)
-	}
-	if done {
-		return d.recordDone(w)
 	}
 	in, err := d.roots.OpenInput(w.request.InputVideoPath)
 	if err != nil {
@@ -90,13 +93,33 @@ func (r *runner) Run(ctx context.Context, w *work) error {
 	if err != nil {
 		return r.refuse(w, err)
 	}
+	defer func() { _ = a.close() }() // a panic must not leave its reports running
 	d.at("begun")
-	end := r.judge(ctx, w, a.edit(ctx, r.engine, &w.request, d.models, in, d.at))
-	if err := errors.Join(a.tell(end), a.close()); err != nil {
-		d.log.Warn("tell of an attempt's end in output_dir", "job", w.claim.Job, "err", err)
+	end := r.attempt(ctx, w, a, in)
+	if err := a.close(); err != nil {
+		d.log.Warn("close an attempt", "job", w.claim.Job, "err", err)
 	}
 	d.at("told")
 	return r.record(w, end)
+}
+
+// attempt runs the edit and says in the output directory how it ended. The spool
+// learns of it afterwards, and never the opposite: a result that was published
+// but could not be announced is announced by the next attempt.
+func (r *runner) attempt(ctx context.Context, w *work, a *attempt, in *os.File) ending {
+	d := r.daemon
+	result, failure := a.edit(ctx, r.engine, &w.request, d.models, in, d.at)
+	end := r.judge(ctx, w, failure)
+	err := d.insist(w, passing, func() error { return a.tell(end, result) })
+	if err == nil {
+		return end
+	}
+	d.log.Warn("tell of an attempt's end in output_dir", "job", w.claim.Job, "err", err)
+	if end.why == nil && end.again == "" {
+		d.source.postpone(w.claim.Job)
+		return ending{again: "the end could not be announced"}
+	}
+	return end
 }
 
 // refuse ends an attempt that could not begin.
@@ -110,9 +133,10 @@ func (r *runner) refuse(w *work, err error) error {
 	return d.fail(w, faults(err)[0])
 }
 
-// edit runs an engine on in and publishes what it made. A panic of the engine
-// is an error of this job. at is told of the point between the two.
-func (a *attempt) edit(ctx context.Context, e Engine, r *job.Request, m Models, in *os.File, at func(string)) (err error) {
+// edit runs an engine on in and publishes what it made; that the job is finished
+// remains to be said. A panic of the engine is an error of this job. at is told
+// of the points behind each.
+func (a *attempt) edit(ctx context.Context, e Engine, r *job.Request, m Models, in *os.File, at func(string)) (made report.Result, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			p := &dispatch.PanicError{Value: v, Stack: debug.Stack()}
@@ -122,17 +146,20 @@ func (a *attempt) edit(ctx context.Context, e Engine, r *job.Request, m Models, 
 	}()
 	spec, err := Spec(r, m)
 	if err != nil {
-		return err
+		return made, err
 	}
 	spec.Input, spec.Work = in, a.work
 	a.rep.Models(e.Models(spec))
 	p := &progress{attempt: a, request: r}
 	result, err := e.Edit(ctx, spec, p.report)
 	if err != nil {
-		return err
+		return made, err
 	}
 	at("edited")
-	return p.publish(result)
+	if made, err = p.publish(result); err == nil {
+		at("published")
+	}
+	return made, err
 }
 
 // progress passes on what the pipeline reports, and publishes the mask preview
@@ -172,27 +199,26 @@ func (p *progress) publishMask(file string) error {
 	return nil
 }
 
-// publish gives the result its public names and says that the job is finished.
-func (p *progress) publish(r pipeline.Result) error {
+// publish gives the result its public names.
+func (p *progress) publish(r pipeline.Result) (report.Result, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err != nil {
-		return p.err
+		return report.Result{}, p.err
 	}
 	if r.MaskFile != "" {
 		if err := p.publishMask(r.MaskFile); err != nil {
-			return err
+			return report.Result{}, err
 		}
 	}
 	name := p.request.OutputName()
 	if err := p.attempt.publish(r.OutputFile, name); err != nil {
-		return fmt.Errorf("publish %s: %w", name, err)
+		return report.Result{}, fmt.Errorf("publish %s: %w", name, err)
 	}
-	rep := p.attempt.rep
 	for _, text := range r.Warnings {
-		rep.Warn("pipeline", text)
+		p.attempt.rep.Warn("pipeline", text)
 	}
-	return rep.Finish(report.Result{Output: name, Probe: encode(r.Output), Frames: r.Frames})
+	return report.Result{Output: name, Probe: encode(r.Output), Frames: r.Frames}, nil
 }
 
 // encode returns v as JSON; the pipeline's records always encode.
@@ -251,23 +277,12 @@ func explain(failure error) *job.Error {
 	return e
 }
 
-// record is what the spool learns of an attempt's end. An error ends the
-// process.
-func (r *runner) record(w *work, end ending) error {
-	var err error
-	switch {
-	case end.again != "":
-		err = r.daemon.requeue(w, end.mark)
-	case end.why != nil:
-		err = r.daemon.recordFailed(w, end.why)
-	default:
-		err = r.daemon.recordDone(w)
-	}
-	return errors.Join(err, end.err)
-}
-
 // Broken implements dispatch.Runner: a panic outside of the engine.
 func (r *runner) Broken(w *work, p *dispatch.PanicError) error {
-	r.daemon.log.Error("run a job", "job", w.claim.Job, "panic", p.Value, "stack", string(p.Stack))
-	return r.daemon.recordFailed(w, explain(p))
+	d := r.daemon
+	d.log.Error("run a job", "job", w.claim.Job, "panic", p.Value, "stack", string(p.Stack))
+	if done, err := d.published(w); done && err == nil {
+		return d.recordDone(w)
+	}
+	return d.fail(w, explain(p))
 }

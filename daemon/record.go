@@ -1,0 +1,127 @@
+package daemon
+
+import (
+	"errors"
+	"time"
+
+	"uredit/daemon/job"
+	"uredit/daemon/spool"
+)
+
+// record is what the spool learns of an attempt's end. An error ends the
+// process.
+func (r *runner) record(w *work, end ending) error {
+	var err error
+	switch {
+	case end.again != "":
+		err = r.daemon.requeue(w, end.mark)
+	case end.why != nil:
+		err = r.daemon.recordFailed(w, end.why)
+	default:
+		err = r.daemon.recordDone(w)
+	}
+	return errors.Join(err, end.err)
+}
+
+// fail ends a job badly: in its output directory, then in the spool.
+func (d *Daemon) fail(w *work, why *job.Error) error {
+	a, err := d.begin(w, "")
+	if err == nil {
+		err = errors.Join(a.rep.Fail(why), a.close())
+	}
+	if err != nil {
+		d.log.Warn("tell of a failure in output_dir", "job", w.claim.Job, "err", err)
+	}
+	return d.recordFailed(w, why)
+}
+
+// recordFailed is the terminal record of a failure.
+func (d *Daemon) recordFailed(w *work, why *job.Error) error {
+	r := reason{Job: w.claim.Job, JobID: w.request.JobID, OutputDir: w.request.OutputDir,
+		At: time.Now().UTC().Truncate(time.Millisecond), Errors: job.Errors{why}}
+	if err := d.persist(w, func() error { return d.spool.Fail(w.claim, r.files()) }); err != nil {
+		return d.lost(w, err)
+	}
+	d.log.Info("failed", "job", w.claim.Job, "job_id", w.request.JobID, "code", why.Code, "why", why.Message)
+	d.leave(w)
+	return nil
+}
+
+// recordDone is the terminal record of a success.
+func (d *Daemon) recordDone(w *work) error {
+	if err := d.persist(w, func() error { return d.spool.Done(w.claim) }); err != nil {
+		return d.lost(w, err)
+	}
+	d.at("recorded")
+	d.log.Info("finished", "job", w.claim.Job, "job_id", w.request.JobID, "output_dir", w.request.OutputDir)
+	d.leave(w)
+	return nil
+}
+
+// requeue gives a job back that did not end.
+func (d *Daemon) requeue(w *work, m spool.Mark) error {
+	err := d.persist(w, func() error {
+		_, err := d.spool.Requeue(w.claim, rank(&w.request), m)
+		return err
+	})
+	return d.lost(w, err)
+}
+
+// lost passes an error of the spool on, but one: the job has another owner by
+// now, who also has its reservations, and nothing is left to do here.
+func (d *Daemon) lost(w *work, err error) error {
+	if !errors.Is(err, spool.ErrLost) {
+		return err
+	}
+	d.log.Warn("somebody took a job that this daemon held", "job", w.claim.Job, "err", err)
+	return nil
+}
+
+// leave releases what a job that is over had reserved. What does not succeed is
+// done at the next start, or when somebody wants the same names.
+func (d *Daemon) leave(w *work) {
+	j := w.claim.Job
+	if err := d.letGo(w.request, j); err != nil {
+		d.log.Warn("release after a job", "job", j, "err", err)
+		return
+	}
+	if err := d.spool.Forget(j); err != nil {
+		d.log.Warn("release after a job", "job", j, "err", err)
+	}
+}
+
+// letGo removes what a job left in its output directory, and its reservations.
+func (d *Daemon) letGo(r job.Request, j string) error {
+	out, err := d.roots.OpenDir(r.OutputDir)
+	if err == nil {
+		err = errors.Join(clearAttempts(out, j), d.spool.ReleaseOutput(out.Root, j), out.Close())
+	} else if _, refused := errors.AsType[*job.Error](err); refused && !passing(err) {
+		err = nil // the directory is gone, and all that was in it
+	}
+	return errors.Join(err, d.spool.ReleaseID(r.JobID, j))
+}
+
+// persist tries a step in the spool again while its disk is full or its server
+// away. Without it the job would be nobody's; after a minute the process ends
+// and its successor takes over.
+func (d *Daemon) persist(w *work, step func() error) error {
+	return d.insist(w, func(err error) bool { return !errors.Is(err, spool.ErrLost) }, step)
+}
+
+// insist tries a step again, for a minute, while its error is worth it. A daemon
+// that stops tries once more.
+func (d *Daemon) insist(w *work, again func(error) bool, step func() error) error {
+	var err error
+	for wait := d.pause; wait < 60*d.pause; wait *= 2 {
+		if err = step(); err == nil || !again(err) {
+			return err
+		}
+		d.note.trouble(w.claim.Job, err)
+		select {
+		case <-time.After(wait):
+		case <-d.stopping:
+			return step()
+		}
+	}
+	return err
+}

@@ -291,12 +291,5 @@ func TestCancel(t *testing.T) {
 	if took := time.Since(at); took > 5*time.Second {
 		t.Errorf("the edit ended %v after it was cancelled", took)
 	}
-	for range 100 {
-		if runtime.NumGoroutine() <= before {
-			return
-		}
-		runtime.Gosched()
-		<-time.After(10 * time.Millisecond)
-	}
-	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+	settled(t, "a cancelled edit", before)
 }

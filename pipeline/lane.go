@@ -47,8 +47,11 @@ func (t turn) give() {
 // produce fills item after item until fill says there is no more, and hands each
 // on. acquire waits for a free one: that a later step has to give it back is
 // what bounds the memory of a pass.
+//
+// Like every step it closes out when its work is complete, and only then: to the
+// next step a closed channel is the end of the video. After a failure the
+// context ends the others.
 func produce[O any](ctx context.Context, l *Lane, t turn, out chan<- O, acquire func(context.Context) (O, error), fill func(O) (more bool, err error)) error {
-	defer close(out)
 	for {
 		start := time.Now()
 		item, err := acquire(ctx)
@@ -61,8 +64,12 @@ func produce[O any](ctx context.Context, l *Lane, t turn, out chan<- O, acquire 
 		more, err := fill(item)
 		l.Work += time.Since(start)
 		t.give()
-		if err != nil || !more {
+		if err != nil {
 			return err
+		}
+		if !more {
+			close(out)
+			return nil
 		}
 		l.Frames++
 		if err := handOver(ctx, l, nil, out, item); err != nil {
@@ -73,27 +80,34 @@ func produce[O any](ctx context.Context, l *Lane, t turn, out chan<- O, acquire 
 
 // each runs work on every item of in, in order, and hands the results on.
 func each[I, O any](ctx context.Context, l *Lane, t turn, in <-chan I, out chan<- O, work func(I) (O, error)) error {
-	defer close(out)
-	return consume(ctx, l, t, in, func(item I) error {
+	err := consume(ctx, l, t, in, func(item I) error {
 		result, err := work(item)
 		if err != nil {
 			return err
 		}
 		return handOver(ctx, l, t, out, result)
 	})
+	if err != nil {
+		return err
+	}
+	close(out)
+	return nil
 }
 
 // spread runs work on every item of in, in order, and end after the last. Both
 // hand on as many results as they have, by calling emit.
 func spread[I, O any](ctx context.Context, l *Lane, t turn, in <-chan I, out chan<- O, work func(item I, emit func(O) error) error, end func(emit func(O) error) error) error {
-	defer close(out)
 	emit := func(result O) error { return handOver(ctx, l, t, out, result) }
 	if err := consume(ctx, l, t, in, func(item I) error { return work(item, emit) }); err != nil {
 		return err
 	}
 	t.take()
 	defer t.give()
-	return end(emit)
+	if err := end(emit); err != nil {
+		return err
+	}
+	close(out)
+	return nil
 }
 
 // consume runs work on every item of in, in order.
@@ -109,7 +123,7 @@ func consume[I any](ctx context.Context, l *Lane, t turn, in <-chan I, work func
 		}
 		l.WaitIn += time.Since(waited)
 		if !more {
-			// An empty channel after a failure upstream is no end of the video.
+			// The video's end, unless the edit was ended meanwhile.
 			return context.Cause(ctx)
 		}
 		t.take()
@@ -140,44 +154,3 @@ func handOver[O any](ctx context.Context, l *Lane, t turn, out chan<- O, item O)
 		return context.Cause(ctx)
 	}
 }
-
-// lane makes the record of one step.
-func (r *run) lane(pass int, name string) *Lane {
-	l := &Lane{Pass: pass, Name: name, Parts: map[string]time.Duration{}}
-	r.result.Lanes = append(r.result.Lanes, l)
-	return l
-}
-
-// turn returns what the steps of a pass share: nothing when they run side by
-// side.
-func (r *run) turn() turn {
-	if !r.engine.Serial {
-		return nil
-	}
-	return make(turn, 1)
-}
-
-// stock is a fixed number of things that go round between the steps of a pass.
-type stock[T any] struct{ free chan T }
-
-func newStock[T any](n int, make1 func() T) *stock[T] {
-	s := &stock[T]{free: make(chan T, n)}
-	for range n {
-		s.free <- make1()
-	}
-	return s
-}
-
-// get waits for a free thing, which is as its last user left it.
-func (s *stock[T]) get(ctx context.Context) (T, error) {
-	select {
-	case v := <-s.free:
-		return v, nil
-	case <-ctx.Done():
-		var none T
-		return none, context.Cause(ctx)
-	}
-}
-
-// put gives a thing back.
-func (s *stock[T]) put(v T) { s.free <- v }

@@ -8,8 +8,6 @@ import (
 	"io"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"uredit/pipeline/fault"
 	"uredit/pipeline/frame"
 	"uredit/pipeline/media"
@@ -38,46 +36,43 @@ func (r *run) findMasks(ctx context.Context) error {
 	size := r.detector.ImageSize()
 	d := r.decode()
 	d.RGBWidth, d.RGBHeight, d.RGBFilter = size, size, r.detector.Resize()
-	group, ctx := errgroup.WithContext(ctx)
+	p, ctx := r.pass(ctx, 1)
+	defer p.close()
 	decoder, err := r.engine.Video.Decode(ctx, r.spec.Input, r.result.Input, d)
 	if err != nil {
 		return err
 	}
-	defer decoder.Close()
+	p.closes(decoder)
 	preview, err := r.maskSink(ctx)
 	if err != nil {
 		return err
 	}
-	defer preview.Close()
+	p.closes(preview)
 	if err := r.createMasks(); err != nil {
 		return err
 	}
 
 	pictures := newStock(3, func() *picture { return &picture{rgb: make([]byte, size*size*3)} })
 	frames := newStock(3, r.newPreview)
-	t := r.turn()
 	read, drawn := make(chan *picture, 1), make(chan *frame.Frame, 1)
-	decoding, segmenting, encoding := r.lane(1, "decode"), r.lane(1, "segment"), r.lane(1, "encode mask")
-	group.Go(func() error {
-		return produce(ctx, decoding, t, read, pictures.get, func(p *picture) (more bool, err error) {
-			p.pts, err = decoder.ReadRGB(p.rgb)
-			if errors.Is(err, io.EOF) {
-				return false, nil
-			}
-			return err == nil, err
+	decoding, segmenting, encoding := p.lane("decode"), p.lane("segment"), p.lane("encode mask")
+	s := r.segmentation(follower, frames, segmenting)
+	p.group.Go(func() error {
+		return produce(ctx, decoding, p.turn, read, pictures.get, func(c *picture) (more bool, err error) {
+			c.pts, err = decoder.ReadRGB(c.rgb)
+			return hasMore(err)
 		})
 	})
-	group.Go(func() error {
-		s := r.segmentation(follower, frames, segmenting)
-		return spread(ctx, segmenting, t, read, drawn, func(p *picture, emit func(*frame.Frame) error) error {
-			defer pictures.put(p)
-			return s.see(ctx, p, emit)
+	p.group.Go(func() error {
+		return spread(ctx, segmenting, p.turn, read, drawn, func(c *picture, emit func(*frame.Frame) error) error {
+			defer pictures.put(c)
+			return s.see(ctx, c, emit)
 		}, func(emit func(*frame.Frame) error) error {
 			return s.draw(ctx, follower.Flush(), emit)
 		})
 	})
-	group.Go(func() error {
-		err := consume(ctx, encoding, t, drawn, func(f *frame.Frame) error {
+	p.group.Go(func() error {
+		err := consume(ctx, encoding, p.turn, drawn, func(f *frame.Frame) error {
 			defer frames.put(f)
 			toPreview(f.Y().Pix)
 			return preview.Write(f)
@@ -87,12 +82,20 @@ func (r *run) findMasks(ctx context.Context) error {
 		}
 		return preview.Close()
 	})
-	if err := group.Wait(); err != nil {
+	if err := p.group.Wait(); err != nil {
 		return err
 	}
 	r.warn(decoder.Warnings()...)
 	r.warn(follower.Warnings()...)
 	return r.masksFound()
+}
+
+// hasMore tells the end of the input from a failure to read it.
+func hasMore(err error) (bool, error) {
+	if errors.Is(err, io.EOF) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // follow starts looking for what the mask prompt names.
@@ -255,21 +258,6 @@ func toPreview(mask []byte) {
 	}
 }
 
-// maskSink opens what the mask preview is written to.
-func (r *run) maskSink(ctx context.Context) (Encoder, error) {
-	e := r.encoding()
-	e.CRF = max(e.CRF, 12) // a mask needs no lossless encoder
-	e.Colour = media.Colour{Matrix: "bt709", Primaries: "bt709", Transfer: "bt709", Range: "tv"}
-	if !r.spec.SingleFrame {
-		r.result.MaskFile = maskName
-		return r.sink(ctx, maskName, e)
-	}
-	r.result.MaskFile = maskPNG
-	info := r.result.Input
-	info.Colour = e.Colour
-	return r.pictureSink(ctx, maskPNG, info)
-}
-
 // decode says how both passes read the input.
 func (r *run) decode() media.Decode {
 	d := media.Decode{Max: r.spec.MaxFrames, ToneMap: r.spec.ToneMap}
@@ -278,29 +266,3 @@ func (r *run) decode() media.Decode {
 	}
 	return d
 }
-
-// sink opens an encoder on a new file in the working directory.
-func (r *run) sink(ctx context.Context, name string, e media.Encode) (Encoder, error) {
-	out, err := r.create(name)
-	if err != nil {
-		return nil, err
-	}
-	return r.engine.Video.Encode(ctx, out, e)
-}
-
-// pictureSink opens a new PNG in the working directory.
-func (r *run) pictureSink(ctx context.Context, name string, info media.Info) (Encoder, error) {
-	out, err := r.create(name)
-	if err != nil {
-		return nil, err
-	}
-	return &picturesOf{write: func(f *frame.Frame) error {
-		return r.engine.Video.WritePNG(ctx, out, f, info)
-	}}, nil
-}
-
-// picturesOf is an Encoder of one picture.
-type picturesOf struct{ write func(*frame.Frame) error }
-
-func (p *picturesOf) Write(f *frame.Frame) error { return p.write(f) }
-func (p *picturesOf) Close() error               { return nil }

@@ -24,6 +24,10 @@ type Options struct {
 	Models   Models            // which model a request may name
 	Versions map[string]string // of uredit and its libraries, for job.json
 	Log      *slog.Logger
+	// Observe, where there is one, is called by Run when the daemon serves and
+	// from then on each time its loop came round, at least every few seconds.
+	// A loop that stands still does not call it. It is to return at once.
+	Observe func(Condition)
 }
 
 // A Daemon serves one spool on one host.
@@ -42,6 +46,10 @@ type Daemon struct {
 	claims     []*spool.Claim // claimed, not yet decided about
 	stopping   chan struct{}  // closed when nothing more is taken
 	pause      time.Duration  // before a step is tried again, the first time
+	observe    func(Condition)
+	condition  Condition // as far as it is known since the last look
+	reload     chan config.Config
+	ended      chan struct{} // closed when Run returned
 	// at is called at the points where a crash test ends the process.
 	at func(point string)
 }
@@ -66,6 +74,8 @@ func New(o Options) (*Daemon, error) {
 		spool: sp, roots: set,
 		intake:   spool.Intake{Settle: cfg.Settle, Complete: job.Complete, Valid: validRequest, Limit: job.MaxRequestBytes},
 		stopping: make(chan struct{}), pause: time.Second,
+		observe: o.Observe, condition: Condition{Devices: len(o.Engines)},
+		reload: make(chan config.Config), ended: make(chan struct{}),
 		at: func(string) {},
 	}
 	watched := []string{filepath.Join(cfg.Root, spool.InboxDir), filepath.Join(cfg.Root, spool.ControlDir)}
@@ -86,6 +96,7 @@ func (d *Daemon) Close() error { return d.spool.Close() }
 // jobs finish within the drain timeout or go back into the queue. It returns
 // nil after a drain, an error when the process should be started anew.
 func (d *Daemon) Run(ctx context.Context) error {
+	defer close(d.ended)
 	serving, stop := context.WithCancel(ctx)
 	context.AfterFunc(serving, func() { close(d.stopping) })
 	if err := d.recover(); err != nil {
@@ -106,13 +117,20 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 	next := time.NewTimer(0)
 	defer next.Stop()
+	turn := time.NewTicker(turnEvery)
+	defer turn.Stop()
 	for {
 		select {
 		case <-serving.Done():
-			d.log.Info("draining", "running", d.dispatcher.Running())
-			return <-dispatched
+			return d.drain(dispatched)
 		case err := <-dispatched:
 			return err
+		case c := <-d.reload:
+			d.apply(c)
+			continue
+		case <-turn.C:
+			d.turned(false)
+			continue
 		case <-d.watcher.C():
 		case <-next.C:
 		}
@@ -121,6 +139,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 			stop()
 			return errors.Join(err, <-dispatched)
 		}
+		d.turned(false)
 		next.Reset(again)
 	}
 }
@@ -131,6 +150,7 @@ func (d *Daemon) look() (again time.Duration, err error) {
 	again = d.watcher.Poll()
 	paused := d.obey()
 	d.source.pause(paused)
+	d.condition.Paused = paused
 	if !paused {
 		soon, err := d.claim()
 		if errors.Is(err, spool.ErrReplaced) {
@@ -142,6 +162,9 @@ func (d *Daemon) look() (again time.Duration, err error) {
 		}
 	}
 	d.decide()
+	if queue, err := d.spool.Queue(); err == nil { // the source says so when it cannot be read
+		d.condition.Queued = len(queue)
+	}
 	d.dispatcher.Wake()
 	return d.source.again(again), nil
 }

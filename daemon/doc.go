@@ -62,6 +62,7 @@
 //	recover.go   what a dead process left
 //	markers.go   what users ask for in control/
 //	models.go    which model a request may name
+//	condition.go how the daemon does, for whoever supervises it; reload
 //
 // # Packages
 //
@@ -72,5 +73,6 @@
 //	spool     the only code that creates, renames and removes in the spool
 //	watch     fsnotify as a hint, polling as the truth
 //	dispatch  one goroutine per device
+//	sdnotify  what systemd is told
 //	report    status.json, job.json, events.ndjson and the log of one attempt
 package daemon

@@ -32,3 +32,10 @@ func (n *notebook) trouble(about string, err error) bool {
 	}
 	return err != nil
 }
+
+// troubles returns how many things are bad now.
+func (n *notebook) troubles() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.open)
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +54,7 @@ func edit(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	log, closeLog, err := logger(cfg, c.err)
+	log, closeLog, err := logger(cfg, c.err, new(slog.LevelVar))
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ const usage = `usage: ureditd COMMAND [flags]
   serve   [--config FILE]       run the daemon: claim requests from the inbox and edit
   edit    REQUEST.yaml          do one job here and now, without a spool
   edit    --input V --output O.mp4 --mask-prompt M --edit-prompt E [flags]
+  config  check|print           the configuration alone: its faults, every value
   check   [--config FILE]       say whether everything that a job needs is here
   models  list|verify           what the bundle holds, and whether it is unharmed
   models  run sam3|pix2pix      one of the two networks alone
@@ -34,7 +35,8 @@ const usage = `usage: ureditd COMMAND [flags]
 
 ureditd COMMAND -h shows the flags. The configuration is --config, else
 UREDIT_CONFIG, else /etc/uredit/uredit.yaml where that exists.
-Exit status: 0 done, 1 failed, 2 wrong usage or an invalid request.
+Exit status: 0 done, 1 failed, 2 wrong usage or an invalid request, 78 (serve
+and config) a configuration with faults.
 `
 
 // version is set by the linker in packages.
@@ -45,6 +47,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitConfig = 78 // EX_CONFIG of sysexits.h: the unit does not start again after it
 )
 
 // console is what a command talks to.
@@ -62,6 +65,7 @@ var commands = map[string]func(context.Context, console, []string) error{
 	"serve":   serve,
 	"edit":    edit,
 	"check":   check,
+	"config":  configCommand,
 	"models":  modelsCommand,
 	"bench":   bench,
 	"version": printVersion,
@@ -104,7 +108,10 @@ func run(ctx context.Context, c console, args []string) int {
 func status(err error) int {
 	var wrong usageError
 	var faults job.Errors
+	var misconfigured configError
 	switch {
+	case errors.As(err, &misconfigured):
+		return exitConfig
 	case errors.As(err, &wrong), errors.As(err, &faults):
 		return exitUsage
 	}
@@ -158,7 +165,11 @@ const systemConfig = "/etc/uredit/uredit.yaml"
 
 // loadConfig reads the configuration that a command was given, or the one that
 // is found, or the defaults.
-func loadConfig(path string) (config.Config, error) {
+func loadConfig(path string) (config.Config, error) { return config.Load(configPath(path)) }
+
+// configPath returns the file that a command was given, or the one that is
+// found, or "" for none.
+func configPath(path string) string {
 	if path == "" {
 		path = os.Getenv("UREDIT_CONFIG")
 	}
@@ -167,7 +178,7 @@ func loadConfig(path string) (config.Config, error) {
 			path = systemConfig
 		}
 	}
-	return config.Load(path)
+	return path
 }
 
 func printVersion(_ context.Context, c console, _ []string) error {

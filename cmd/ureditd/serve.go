@@ -7,17 +7,36 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
 
 	"gopkg.in/natefinch/lumberjack.v2"
 
 	"uredit/daemon"
 	"uredit/daemon/config"
+	"uredit/daemon/sdnotify"
 )
 
 const serveHelp = `[--config FILE]
 
 Runs the daemon until SIGTERM or SIGINT, which let running jobs end within the
-drain timeout; what does not end goes back into the queue.`
+drain timeout; what does not end goes back into the queue. SIGHUP reads the
+configuration again: what can be applied is, and the log and systemctl status
+name what needs a restart. Exit status 78: the configuration has faults.`
+
+// How long the steps of a start may take; systemd is told as they begin.
+const (
+	openTimeout   = 15 * time.Minute // hashing tens of gigabytes of models on a network mount
+	deviceTimeout = 5 * time.Minute
+	spoolTimeout  = 5 * time.Minute
+)
+
+// configError is a configuration that cannot be used. No restart mends it.
+type configError struct{ error }
+
+func (e configError) Unwrap() error { return e.error }
 
 // serve runs the daemon.
 func serve(ctx context.Context, c console, args []string) error {
@@ -29,15 +48,36 @@ func serve(ctx context.Context, c console, args []string) error {
 	if f.NArg() > 0 {
 		return usagef("serve takes no arguments, got %q", f.Args())
 	}
-	cfg, err := loadConfig(*configFile)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // from here on, so that an early one does not kill
+	defer signal.Stop(hangup)
+	manager, err := sdnotify.Open(os.Getenv, os.Getpid())
 	if err != nil {
 		return err
 	}
-	log, closeLog, err := logger(cfg, c.err)
+	defer manager.Close()
+	if err := supervised(ctx, c, manager, hangup, *configFile); err != nil {
+		// What cannot be told to the manager is in its journal, by main.
+		_ = manager.Status("ended: " + firstLine(err))
+		return err
+	}
+	return nil
+}
+
+// supervised runs the daemon under a service manager.
+func supervised(ctx context.Context, c console, manager *sdnotify.Manager, hangup <-chan os.Signal, configFile string) error {
+	cfg, err := loadConfig(configFile)
+	if err != nil {
+		return configError{err}
+	}
+	var level slog.LevelVar
+	log, closeLog, err := logger(cfg, c.err, &level)
 	if err != nil {
 		return err
 	}
 	defer closeLog()
+	s := newService(manager, log, cfg.Root)
+	s.starting("verifying the models", openTimeout)
 	h, err := openHost(ctx, cfg)
 	if err != nil {
 		return err
@@ -46,11 +86,13 @@ func serve(ctx context.Context, c console, args []string) error {
 	for _, w := range h.warnings {
 		log.Warn(w)
 	}
+	s.starting("opening the devices", deviceTimeout)
 	engines, err := h.engines()
 	if err != nil {
 		return err
 	}
-	o := daemon.Options{Config: cfg, Models: h.models(os.Getenv), Versions: h.versions(), Log: log}
+	s.starting("opening the spool", spoolTimeout)
+	o := daemon.Options{Config: cfg, Models: h.models(os.Getenv), Versions: h.versions(), Log: log, Observe: s.observe}
 	for _, e := range engines {
 		o.Engines = append(o.Engines, e)
 	}
@@ -58,6 +100,24 @@ func serve(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
+	var aside sync.WaitGroup
+	defer aside.Wait()
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the drain
+	defer stop()
+	aside.Go(func() { s.watch(watching) })
+	aside.Go(func() {
+		for {
+			select {
+			case <-watching.Done():
+				return
+			case <-hangup:
+				s.reload(configFile, &cfg, func(newer config.Config) {
+					setLevel(&level, newer)
+					d.Reload(newer)
+				})
+			}
+		}
+	})
 	return errors.Join(d.Run(ctx), d.Close())
 }
 
@@ -70,26 +130,34 @@ func (h *host) models(getenv func(string) string) daemon.Models {
 }
 
 // logger returns the daemon's log: the configured file, or the console. A file
-// that cannot be written is an error now, not silence later.
-func logger(cfg config.Config, console io.Writer) (log *slog.Logger, closeLog func(), err error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
-		return nil, nil, fmt.Errorf("log.level: %w", err)
+// that cannot be written is an error now, not silence later. The level may be
+// changed while it is used.
+func logger(cfg config.Config, console io.Writer, level *slog.LevelVar) (log *slog.Logger, closeLog func(), err error) {
+	setLevel(level, cfg)
+	if cfg.Log.File == "" {
+		if f, ok := console.(*os.File); ok && underJournal(f, os.Getenv("JOURNAL_STREAM")) {
+			return slog.New(newJournal(console, level)), func() {}, nil
+		}
+		return slog.New(slog.NewTextHandler(console, &slog.HandlerOptions{Level: level})), func() {}, nil
 	}
-	out, closeLog := console, func() {}
-	if cfg.Log.File != "" {
-		file := &lumberjack.Logger{
-			Filename: cfg.Log.File, MaxSize: cfg.Log.MaxSize, MaxBackups: cfg.Log.MaxBackups, MaxAge: cfg.Log.MaxAge,
-		}
-		if _, err := file.Write(nil); err != nil {
-			return nil, nil, fmt.Errorf("log.file: %w", err)
-		}
-		out = file
-		closeLog = func() {
-			if err := file.Close(); err != nil {
-				fmt.Fprintf(console, "ureditd: close %s: %v\n", cfg.Log.File, err)
-			}
+	file := &lumberjack.Logger{
+		Filename: cfg.Log.File, MaxSize: cfg.Log.MaxSize, MaxBackups: cfg.Log.MaxBackups, MaxAge: cfg.Log.MaxAge,
+	}
+	if _, err := file.Write(nil); err != nil {
+		return nil, nil, fmt.Errorf("log.file: %w", err)
+	}
+	closeLog = func() {
+		if err := file.Close(); err != nil {
+			fmt.Fprintf(console, "ureditd: close %s: %v\n", cfg.Log.File, err)
 		}
 	}
-	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level})), closeLog, nil
+	return slog.New(slog.NewTextHandler(file, &slog.HandlerOptions{Level: level})), closeLog, nil
+}
+
+// setLevel takes the level of a configuration, which has checked it.
+func setLevel(level *slog.LevelVar, cfg config.Config) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(cfg.Log.Level)); err == nil {
+		level.Set(l)
+	}
 }

@@ -12,9 +12,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"uredit/daemon/document"
 )
 
 const examplePath = "../../examples/uredit.yaml"
+
+// parse reads a file's text under an environment.
+func parse(name string, data []byte, env func(string) (string, bool)) (Config, error) {
+	m, fault := document.Parse(name, data, maxBytes)
+	if fault != nil {
+		return Config{}, Faults{fault}
+	}
+	c, _, err := build(m, env)
+	return c, err
+}
 
 func none(string) (string, bool) { return "", false }
 

@@ -31,73 +31,78 @@ func (l Faults) Error() string {
 // environment over both. With an empty path there is no file. What is wrong with
 // the contents is a Faults.
 func Load(path string) (Config, error) {
+	m, err := read(path)
+	if err != nil {
+		return Config{}, err
+	}
+	c, _, err := build(m, os.LookupEnv)
+	return c, err
+}
+
+// Settings does what Load does, and says where each value came from.
+func Settings(path string) ([]Setting, error) {
+	m, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	c, origins, err := build(m, os.LookupEnv)
+	if err != nil {
+		return nil, err
+	}
+	return c.settings(origins), nil
+}
+
+func read(path string) (*document.Mapping, error) {
 	if path == "" {
-		return build(document.Empty(), os.LookupEnv)
+		return document.Empty(), nil
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return Config{}, fmt.Errorf("read configuration: %w", err)
+		return nil, fmt.Errorf("read configuration: %w", err)
 	}
-	return parse(path, data, os.LookupEnv)
-}
-
-func parse(path string, data []byte, env func(string) (string, bool)) (Config, error) {
 	m, fault := document.Parse(path, data, maxBytes)
 	if fault != nil {
-		return Config{}, Faults{fault}
+		return nil, Faults{fault}
 	}
-	return build(m, env)
+	return m, nil
 }
 
-func build(m *document.Mapping, env func(string) (string, bool)) (Config, error) {
+// build returns the configuration of a file and an environment, and where the
+// values of its keys came from that are not the default.
+func build(m *document.Mapping, env func(string) (string, bool)) (c Config, origins map[string]string, err error) {
 	m.Override(func(key string) (value, name string, ok bool) {
 		name = variable(key)
 		value, ok = env(name)
 		return value, name, ok && value != ""
 	})
-	c := Default()
+	c = Default()
 	c.Roots, c.ModelRoots = nil, nil
-	decode(m, &c)
+	log := m.Mapping("log")
+	origins = map[string]string{}
+	for _, f := range c.fields() {
+		name, from := f.key, m
+		if under, ok := strings.CutPrefix(f.key, "log."); ok {
+			name, from = under, log
+		}
+		f.read(from, name)
+		if origin := from.Origin(name); origin != "" {
+			origins[f.key] = origin
+		}
+	}
 	c.check(m)
+	c.Log.check(log)
 	c.complete()
+	log.Unknown(nil)
 	m.Unknown(nil)
 	if list := m.Faults(); len(list) > 0 {
-		return Config{}, Faults(list)
+		return Config{}, nil, Faults(list)
 	}
-	return c, nil
+	return c, origins, nil
 }
 
 // variable returns the environment variable of a key.
 func variable(key string) string {
 	return "UREDIT_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
-}
-
-func decode(m *document.Mapping, c *Config) {
-	m.String("root", &c.Root)
-	m.Strings("roots", &c.Roots)
-	m.String("runtime_dir", &c.RuntimeDir)
-	m.String("state_dir", &c.StateDir)
-	m.Strings("devices", &c.Devices)
-	m.String("bundle", &c.Bundle)
-	m.Strings("model_roots", &c.ModelRoots)
-	m.StringMap("model_aliases", &c.ModelAliases)
-	m.String("ort_library", &c.ORTLibrary)
-	m.String("ffmpeg", &c.FFmpeg)
-	m.String("ffprobe", &c.FFprobe)
-	m.Int("threads", &c.Threads)
-	m.Duration("poll_interval", &c.PollInterval)
-	m.Duration("settle", &c.Settle)
-	m.Duration("drain_timeout", &c.DrainTimeout)
-	m.Strings("admins", &c.Admins)
-	m.String("markers", &c.Markers)
-	log := m.Mapping("log")
-	log.String("file", &c.Log.File)
-	log.String("level", &c.Log.Level)
-	log.Int("max_size", &c.Log.MaxSize)
-	log.Int("max_backups", &c.Log.MaxBackups)
-	log.Int("max_age", &c.Log.MaxAge)
-	c.Log.check(log)
-	log.Unknown(nil)
 }
 
 func (c *Config) check(m *document.Mapping) {

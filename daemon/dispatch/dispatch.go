@@ -49,9 +49,9 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 type Dispatcher[J any] struct {
 	source  Source[J]
 	runners []Runner[J]
-	grace   time.Duration
 
 	mu      sync.Mutex // held while a job is taken, so that alone means alone
+	grace   time.Duration
 	running map[*task[J]]struct{}
 	alone   bool // a job that must run alone is running
 	wake    []chan struct{}
@@ -102,6 +102,14 @@ func (d *Dispatcher[J]) Running() int {
 	return len(d.running)
 }
 
+// SetGrace changes how long running jobs have to finish when it stops. A stop
+// that has begun keeps its own.
+func (d *Dispatcher[J]) SetGrace(grace time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.grace = grace
+}
+
 // Run takes and runs jobs until ctx ends or an error concerns more than a job.
 // Then nothing more is taken; what still runs after the grace is cancelled with
 // ErrDrained. Run returns when every job has returned.
@@ -131,7 +139,9 @@ func (d *Dispatcher[J]) Run(ctx context.Context) error {
 		return errors.Join(errs...)
 	case <-taking.Done():
 	}
+	d.mu.Lock()
 	grace := time.NewTimer(d.grace)
+	d.mu.Unlock()
 	defer grace.Stop()
 	select {
 	case <-done:

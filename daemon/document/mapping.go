@@ -82,6 +82,18 @@ func (m *Mapping) Faults() []*Fault {
 // Line returns the line of a key, or 0.
 func (m *Mapping) Line(key string) int { return m.lines[key] }
 
+// Origin says where the value of a key that was read came from: "FILE:LINE", its
+// name outside of the file, or "" where there is none.
+func (m *Mapping) Origin(key string) string {
+	if name, outside := m.from[key]; outside {
+		return name
+	}
+	if m.values[key] == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", m.file, m.lines[key])
+}
+
 // Has reports whether the key is there, whatever its value.
 func (m *Mapping) Has(key string) bool { return m.values[key] != nil }
 

@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
 	"sync"
 	"time"
@@ -33,9 +35,15 @@ type source struct {
 
 	mu      sync.Mutex
 	paused  bool
-	inputs  map[string]sighting  // by job
-	after   map[string]time.Time // when a job is to be tried again, by job
-	waiting bool                 // a job waits for its input to be complete
+	inputs  map[string]sighting // by job
+	delays  map[string]delay    // by job
+	waiting bool                // a job in the queue cannot be taken yet
+}
+
+// A delay keeps a job in the queue after a trouble that is not its own.
+type delay struct {
+	until time.Time
+	wait  time.Duration // what led to until; the next one is twice as long
 }
 
 // sighting is what a look found at an input.
@@ -76,15 +84,16 @@ func (s *source) Take(ctx context.Context, idle bool) (w *work, alone, ok bool, 
 	}
 	s.forget(queue)
 	for _, q := range queue {
-		if time.Now().Before(s.after[q.Job]) {
+		if time.Now().Before(s.delays[q.Job].until) {
 			s.waiting = true
 			continue
 		}
 		w, err := s.read(q.Job)
-		if s.note.trouble(q.Job, err) {
-			continue
+		ready := false
+		if err == nil {
+			ready, err = s.ready(q.Job, &w.request, time.Now())
 		}
-		if !s.complete(q.Job, w.request.InputVideoPath, time.Now()) {
+		if s.note.trouble(q.Job, err) || !ready {
 			s.waiting = true
 			continue
 		}
@@ -100,15 +109,21 @@ func (s *source) Take(ctx context.Context, idle bool) (w *work, alone, ok bool, 
 	return nil, false, false, nil
 }
 
-// postpone keeps a job in the queue for a while after a trouble of this host.
+// postpone keeps a job in the queue for a while after a trouble of this host,
+// each time twice as long: every attempt costs one of the job's epochs.
 func (s *source) postpone(j string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.after[j] = time.Now().Add(s.retry)
+	wait := min(max(s.retry, 2*s.delays[j].wait), longestDelay*s.retry)
+	s.delays[j] = delay{until: time.Now().Add(wait), wait: wait}
 }
 
-// retryAfter is how long a job waits after a trouble that is not its own.
-const retryAfter = 30 * time.Second
+// retryAfter is how long a job waits after a trouble that is not its own, the
+// first time; longestDelay says how many times longer it may wait.
+const (
+	retryAfter   = 30 * time.Second
+	longestDelay = 20
+)
 
 // read returns the work of an accepted job, without a claim.
 func (s *source) read(j string) (*work, error) {
@@ -121,31 +136,48 @@ func (s *source) read(j string) (*work, error) {
 	return w, err
 }
 
-// complete reports whether a job's input is complete: old, by the clock of its
-// file system, or seen unchanged for long enough. What cannot be opened is for
+// ready reports whether a job could begin: its input is complete, and where it
+// reads and writes is there. An error is one that will pass; all others are for
 // the job to report.
-func (s *source) complete(j, input string, now time.Time) bool {
-	f, err := s.roots.OpenInput(input)
-	if err != nil {
-		return true
+func (s *source) ready(j string, r *job.Request, now time.Time) (bool, error) {
+	out, err := s.roots.OpenDir(r.OutputDir)
+	if err == nil {
+		err = out.Close()
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return true
+	if passing(err) {
+		return false, err
 	}
-	if now.Sub(info.ModTime()) >= s.age {
+	in, err := s.roots.OpenInput(r.InputVideoPath)
+	if err != nil {
+		if passing(err) {
+			return false, err
+		}
+		return true, nil
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return false, fmt.Errorf("look at the input: %w", err)
+	}
+	return s.complete(j, info, now), nil
+}
+
+// complete reports whether a job's input is complete: old, by the clock of its
+// file system, or seen unchanged for long enough.
+func (s *source) complete(j string, input fs.FileInfo, now time.Time) bool {
+	if now.Sub(input.ModTime()) >= s.age {
 		return true
 	}
 	seen, known := s.inputs[j]
-	if !known || seen.size != info.Size() || !seen.mtime.Equal(info.ModTime()) {
-		s.inputs[j] = sighting{size: info.Size(), mtime: info.ModTime(), since: now}
+	if !known || seen.size != input.Size() || !seen.mtime.Equal(input.ModTime()) {
+		s.inputs[j] = sighting{size: input.Size(), mtime: input.ModTime(), since: now}
 		return s.age <= 0
 	}
 	return now.Sub(seen.since) >= s.age
 }
 
-// forget drops what was seen for jobs that no longer wait.
+// forget drops what was seen for jobs that no longer wait, and the delays of
+// jobs that were not delayed again.
 func (s *source) forget(queue []spool.QueueName) {
 	waiting := make(map[string]sighting, len(s.inputs))
 	for _, q := range queue {
@@ -154,5 +186,5 @@ func (s *source) forget(queue []spool.QueueName) {
 		}
 	}
 	s.inputs = waiting
-	maps.DeleteFunc(s.after, func(_ string, at time.Time) bool { return time.Now().After(at) })
+	maps.DeleteFunc(s.delays, func(_ string, d delay) bool { return time.Since(d.until) > 2*longestDelay*s.retry })
 }

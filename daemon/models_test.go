@@ -4,10 +4,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"uredit/daemon/job"
+	"uredit/pipeline"
 )
 
 func TestModelPaths(t *testing.T) {
@@ -71,6 +74,54 @@ func TestModelPaths(t *testing.T) {
 				t.Errorf("the hint %q does not say how to export", e.Hint)
 			}
 		})
+	}
+}
+
+// TestSpecOfEveryKey: what a request says changes the edit, but for the keys
+// that are the daemon's own.
+func TestSpecOfEveryKey(t *testing.T) {
+	const required = "job_id: a\ninput_video_path: /in\noutput_dir: /out\nmask_prompt: m\nedit_prompt: e\n"
+	spec := func(text string) pipeline.Spec {
+		r, _, err := job.Parse("r.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Spec(&r, Models{Aliases: map[string]string{"editor": t.TempDir(), "finder": t.TempDir()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	usual := spec(required)
+	lines := map[string]string{
+		"input_video_path": "/other", "mask_prompt": "x", "edit_prompt": "x", "mode": "single_frame", "frame_index": "1",
+		"max_frames": "1", "negative_prompt": "x", "num_inference_steps": "1", "guidance_scale": "1", "image_guidance_scale": "1",
+		"scheduler": "ddim", "seed": "1", "edit_size": "256", "crop_padding": "1", "mask_negative_prompt": "x", "instances": "0",
+		"max_objects": "1", "across_cuts": "true", "erode_kernel": "1", "feather": "1", "apply_smoothing": "false",
+		"smoothing": "classic", "smoothing_window": "3", "smoothing_alpha": "1", "video_codec": "hevc", "video_crf": "1",
+		"video_preset": "slow", "hdr": "tonemap", "extra": "{model_path: editor, sam_path: finder}",
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[job.Request]()) {
+		key := f.Tag.Get("json")
+		value, reaches := lines[key]
+		if !reaches {
+			if !slices.Contains([]string{"job_id", "output_dir", "priority", "overwrite"}, key) {
+				t.Errorf("%s is not tried", key)
+			}
+			continue
+		}
+		text := required + key + ": " + value + "\n"
+		if i := strings.Index(required, key+": "); i >= 0 {
+			end := i + strings.Index(required[i:], "\n")
+			text = required[:i] + key + ": " + value + required[end:]
+		}
+		if s := spec(text); reflect.DeepEqual(s, usual) {
+			t.Errorf("%s: %s changes nothing", key, value)
+		}
+	}
+	s := spec(required + "mask_negative_prompt: blue\ninstances: 2\nmax_objects: 7\nacross_cuts: true\n")
+	if s.MaskNegative != "blue" || s.Instances != "2" || s.MaxObjects != 7 || !s.AcrossCuts {
+		t.Errorf("got %+v", s)
 	}
 }
 

@@ -39,7 +39,7 @@ func (o Once) Run(ctx context.Context) (warnings []job.Warning, err error) {
 	}
 	in, err := set.OpenInput(r.InputVideoPath)
 	if err != nil {
-		return nil, err
+		return nil, here(err)
 	}
 	defer in.Close()
 	out, err := set.MakeDir(r.OutputDir)
@@ -47,7 +47,7 @@ func (o Once) Run(ctx context.Context) (warnings []job.Warning, err error) {
 		return nil, err
 	}
 	if err := harmless(out, in, &r); err != nil {
-		return nil, errors.Join(err, out.Close())
+		return nil, errors.Join(here(err), out.Close())
 	}
 	if err := unreserved(out); err != nil {
 		return nil, errors.Join(err, out.Close())
@@ -90,6 +90,40 @@ func unreserved(out *roots.Dir) error {
 	return &job.Error{Code: job.CodeOutputDirInUse, Key: "output_dir",
 		Message: fmt.Sprintf("a job of a daemon writes in %s", out.Path),
 		Hint:    "take another output_dir, or wait until that job is over; where its spool is gone, remove " + filepath.Join(out.Path, spool.OwnerFile)}
+}
+
+// CheckInput says what is wrong with the input of a request for Once, or returns
+// nil. It costs little: Run says the same, after the models are loaded.
+func CheckInput(r *job.Request) *job.Error {
+	own := *r
+	set, err := onceRoots(&own)
+	if err != nil {
+		return explain(err)
+	}
+	in, err := set.OpenInput(own.InputVideoPath)
+	if err != nil {
+		return explain(here(err))
+	}
+	in.Close() // read only: nothing is lost
+	return nil
+}
+
+// here gives an error the hint that fits where no daemon is.
+func here(err error) error {
+	e, ok := errors.AsType[*job.Error](err)
+	if !ok {
+		return err
+	}
+	hinted := *e
+	switch e.Code {
+	case job.CodeInputMissing:
+		hinted.Hint = "check the path"
+	case job.CodeOutputExists:
+		hinted.Hint = "move it away, or allow it: overwrite: true in the request, --overwrite as a flag"
+	default:
+		return err
+	}
+	return &hinted
 }
 
 // onceRoots allows every path, with symbolic links followed first: who runs a

@@ -52,7 +52,9 @@ func Spec(r *job.Request, m Models) (pipeline.Spec, error) {
 	return pipeline.Spec{
 		InputName:      r.InputVideoPath,
 		SegmenterModel: segmenter, EditorModel: editor,
-		MaskPrompt: r.MaskPrompt, EditPrompt: r.EditPrompt, NegativePrompt: r.NegativePrompt,
+		MaskPrompt: r.MaskPrompt, MaskNegative: r.MaskNegativePrompt,
+		Instances: string(r.Instances), MaxObjects: r.MaxObjects, AcrossCuts: r.AcrossCuts,
+		EditPrompt: r.EditPrompt, NegativePrompt: r.NegativePrompt,
 		SingleFrame: r.Mode == job.SingleFrame, FrameIndex: r.FrameIndex, MaxFrames: r.MaxFrames,
 		Steps: r.NumInferenceSteps, GuidanceScale: r.GuidanceScale, ImageGuidanceScale: r.ImageGuidanceScale,
 		Scheduler: r.Scheduler, Seed: r.Seed,

@@ -60,7 +60,7 @@ func (b *bar) newline() {
 // first, the bar and the rest as far as they fit.
 func render(s snapshot, width int) string {
 	head := fmt.Sprintf("%s  %-11s", clip(printable(s.name(), false), widestName), s.state())
-	if s.status == nil || s.place == inInbox || s.place == rejected {
+	if s.untold() {
 		return clip(head+"  "+printable(waiting(s), false), width)
 	}
 	progress := s.status.Progress
@@ -84,6 +84,8 @@ func waiting(s snapshot) string {
 	switch s.place {
 	case inInbox:
 		return "no host has claimed it yet"
+	case checking:
+		return "a host examines the request"
 	case inQueue:
 		return "waiting for a device"
 	}

@@ -32,8 +32,8 @@ type client struct {
 func (c *client) flags(name string) *flag.FlagSet {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.SetOutput(io.Discard)
-	set.StringVar(&c.spoolDir, "spool", c.spoolDir, "")
-	set.StringVar(&c.format, "o", c.format, "")
+	set.StringVar(&c.spoolDir, "spool", c.spoolDir, "`directory` of the spool")
+	set.StringVar(&c.format, "o", c.format, "`format` of the output: table or json")
 	return set
 }
 

@@ -76,7 +76,7 @@ func (v view) rows(limit int) ([]row, error) {
 
 func (v view) row(e entry) row {
 	t := v.targetOf(e)
-	w := row{State: string(e.place), JobID: t.jobID, Token: e.token, Since: e.since, Host: e.host, OutputDir: t.outputDir}
+	w := row{State: e.place.word(), JobID: t.jobID, Token: e.token, Since: e.since, Host: e.host, OutputDir: t.outputDir}
 	if w.JobID == "" {
 		w.JobID = e.name // no valid request: its file's name is all there is
 	}

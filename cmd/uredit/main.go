@@ -20,13 +20,8 @@ Usage: uredit [--spool DIR] [-o table|json] COMMAND ...
 
   submit REQUEST.yaml [FLAGS]   drop a request; flags win over the file
   submit --input V --mask-prompt M --edit-prompt E [FLAGS]
-      --job-id ID               name of the job (made from the input's name)
-      --output-dir DIR          where results appear ($UR_EDIT_OUTPUT_DIR/ID, else outputs/ID)
-      --wait                    watch the job to its end
-      --mode video|single_frame --max-frames N --frame-index N --steps N
-      --guidance-scale X --image-guidance-scale X --erode-kernel N --seed N
-      --no-smoothing --smoothing-window N --smoothing-alpha X
-      --model-path P --sam-path P --priority N --overwrite
+                                the same without a file; --wait watches the job
+                                to its end, uredit submit -h shows every flag
   watch JOB                     progress until the job is over
   list [--limit N]              what waits, what runs, what ended, newest first
   show JOB                      everything that is known of a job

@@ -8,41 +8,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"uredit/daemon/job"
 )
-
-// bind adds the flags that write into a request, named as those of ureditd edit.
-func bind(set *flag.FlagSet, r *job.Request) {
-	set.StringVar(&r.JobID, "job-id", r.JobID, "")
-	set.StringVar(&r.InputVideoPath, "input", r.InputVideoPath, "")
-	set.StringVar(&r.OutputDir, "output-dir", r.OutputDir, "")
-	set.StringVar(&r.MaskPrompt, "mask-prompt", r.MaskPrompt, "")
-	set.StringVar(&r.EditPrompt, "edit-prompt", r.EditPrompt, "")
-	set.StringVar((*string)(&r.Mode), "mode", string(r.Mode), "")
-	set.IntVar(&r.MaxFrames, "max-frames", r.MaxFrames, "")
-	set.IntVar(&r.FrameIndex, "frame-index", r.FrameIndex, "")
-	set.IntVar(&r.NumInferenceSteps, "steps", r.NumInferenceSteps, "")
-	set.Float64Var(&r.GuidanceScale, "guidance-scale", r.GuidanceScale, "")
-	set.Float64Var(&r.ImageGuidanceScale, "image-guidance-scale", r.ImageGuidanceScale, "")
-	set.IntVar(&r.ErodeKernel, "erode-kernel", r.ErodeKernel, "")
-	set.Uint64Var(&r.Seed, "seed", r.Seed, "")
-	set.BoolFunc("no-smoothing", "", func(v string) error {
-		off, err := strconv.ParseBool(cmp.Or(v, "true")) // a flag that is set again has no text of its own
-		r.ApplySmoothing = !off
-		return err
-	})
-	set.IntVar(&r.SmoothingWindow, "smoothing-window", r.SmoothingWindow, "")
-	set.Float64Var(&r.SmoothingAlpha, "smoothing-alpha", r.SmoothingAlpha, "")
-	set.StringVar(&r.Extra.ModelPath, "model-path", r.Extra.ModelPath, "")
-	set.StringVar(&r.Extra.SAMPath, "sam-path", r.Extra.SAMPath, "")
-	set.IntVar(&r.Priority, "priority", r.Priority, "")
-	set.BoolVar(&r.Overwrite, "overwrite", r.Overwrite, "")
-}
 
 // submission is what a submit command line asks for.
 type submission struct {
@@ -51,52 +22,68 @@ type submission struct {
 	wait     bool
 }
 
+// submitFlags are the flags of submit: those of every command, and one for
+// each key of a request.
+type submitFlags struct {
+	set     *flag.FlagSet
+	wait    *bool
+	request *job.Flags
+}
+
+func (c *client) submitFlags() submitFlags {
+	set := c.flags("submit")
+	return submitFlags{
+		set:     set,
+		wait:    set.Bool("wait", false, "watch the job to its end"),
+		request: job.NewFlags(set),
+	}
+}
+
+const submitUsage = `usage: uredit submit REQUEST.yaml [flags]
+       uredit submit --input V --mask-prompt M --edit-prompt E [flags]
+
+Drops a request into the inbox. Flags win over the file; - reads it from standard
+input. Without a file, --job-id is made from the input's name, and --output-dir is
+ID below UR_EDIT_OUTPUT_DIR, else below outputs in the current directory.
+
+`
+
+// submitHelp shows every flag of submit.
+func (c *client) submitHelp() error {
+	if _, err := io.WriteString(c.out, submitUsage); err != nil {
+		return err
+	}
+	f := c.submitFlags()
+	f.set.SetOutput(c.out)
+	f.set.PrintDefaults()
+	return nil
+}
+
 // parseSubmit reads the command line and the request file that it may name.
 // Every fault of the request is reported at once, in the daemon's words.
-func (c *client) parseSubmit(args []string) (submission, error) {
-	s, given := submission{}, job.Default()
-	set := c.flags("submit")
-	set.BoolVar(&s.wait, "wait", false, "")
-	bind(set, &given)
-	files, err := c.parse(set, args, true)
+func (c *client) parseSubmit(args []string) (s submission, err error) {
+	f := c.submitFlags()
+	files, err := c.parse(f.set, args, true)
 	if err != nil {
 		return s, err
 	}
-	switch len(files) {
-	case 0:
-		s.request = given
-	case 1:
-		if err := c.parseFile(&s, files[0], set); err != nil {
+	draft := job.Draft{Dir: c.dir, Flags: f.request, Complete: c.complete, Check: checkInput}
+	switch {
+	case len(files) > 1:
+		return s, usageError("submit takes one request file, not %d: %s", len(files), strings.Join(files, " "))
+	case len(files) == 1:
+		draft.File, draft.Complete = files[0], c.completePaths
+		if draft.Data, err = c.readInput(files[0]); err != nil {
 			return s, err
 		}
-	default:
-		return s, usageError("submit takes one request file, not %d", len(files))
+	case len(f.request.Names()) == 0:
+		return s, usageError("submit takes a request file, or --input, --mask-prompt and --edit-prompt: uredit submit -h lists the flags")
 	}
-	c.complete(&s.request)
-	if err := s.request.Validate(); err != nil {
+	s.wait = *f.wait
+	if s.request, s.warnings, err = draft.Parse(); err != nil {
 		return s, &statusError{exitUsage, err}
 	}
 	return s, nil
-}
-
-// parseFile reads a request file and puts the values of the flags that are set
-// over it.
-func (c *client) parseFile(s *submission, name string, set *flag.FlagSet) (err error) {
-	data, err := c.readInput(name)
-	if err != nil {
-		return err
-	}
-	if s.request, s.warnings, err = job.ParseAt(c.dir, name, data); err != nil {
-		return &statusError{exitUsage, err}
-	}
-	over := flag.NewFlagSet("", flag.ContinueOnError)
-	bind(over, &s.request)
-	set.Visit(func(f *flag.Flag) {
-		if over.Lookup(f.Name) != nil && err == nil {
-			err = over.Set(f.Name, f.Value.String())
-		}
-	})
-	return err
 }
 
 // readInput reads a request file that a user names; "-" is standard input.
@@ -112,22 +99,24 @@ func (c *client) readInput(name string) (data []byte, err error) {
 	return data, nil
 }
 
-// complete fills in what a user may leave to the client.
+// complete fills in what a user who writes no file may leave to the client.
 func (c *client) complete(r *job.Request) {
 	if r.JobID == "" {
 		r.JobID = newJobID(r.InputVideoPath, time.Now())
 	}
 	if r.OutputDir == "" {
-		base := c.getenv("UR_EDIT_OUTPUT_DIR")
-		if base == "" {
-			base = "outputs"
-		}
-		r.OutputDir = filepath.Join(base, r.JobID)
+		base := cmp.Or(c.getenv("UR_EDIT_OUTPUT_DIR"), "outputs")
+		r.OutputDir = c.absolute(filepath.Join(base, r.JobID))
 	}
-	r.OutputDir = c.absolute(r.OutputDir)
-	for _, path := range []*string{&r.InputVideoPath, &r.Extra.ModelPath, &r.Extra.SAMPath} {
-		if *path != "" && (path == &r.InputVideoPath || exists(c.absolute(*path))) {
-			*path = c.absolute(*path) // a model may also be an alias, which is no path here
+	c.completePaths(r)
+}
+
+// completePaths makes the path of a model that is here absolute. What is not
+// here may be an alias, or lie on the daemon's host.
+func (c *client) completePaths(r *job.Request) {
+	for _, path := range []*string{&r.Extra.ModelPath, &r.Extra.SAMPath} {
+		if *path != "" && exists(c.absolute(*path)) {
+			*path = c.absolute(*path)
 		}
 	}
 }
@@ -152,12 +141,13 @@ func clipBytes(s string, n int) string {
 
 // checkInput says early what the daemon would say later. A file that this
 // machine cannot see is a fault, since both see the same mount.
-func checkInput(r job.Request) error {
+func checkInput(r *job.Request) *job.Error {
 	info, err := os.Stat(r.InputVideoPath)
 	switch {
 	case missing(err):
 		return &job.Error{Code: job.CodeInputMissing, Key: "input_video_path",
-			Message: fmt.Sprintf("there is no %s", r.InputVideoPath), Hint: "give the path as the daemon's hosts see it"}
+			Message: fmt.Sprintf("there is no %s on this machine", r.InputVideoPath),
+			Hint:    "both this machine and the daemon's see a video on the shared mount"}
 	case err != nil:
 		return nil // the daemon may be able to read what this user cannot
 	case info.IsDir():

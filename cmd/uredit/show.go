@@ -80,7 +80,7 @@ func readable(s snapshot, r report) string {
 
 // stateDetails is what a look at the job alone does not tell.
 func stateDetails(s snapshot) string {
-	if s.status == nil || s.place == inInbox || s.place == rejected {
+	if s.untold() {
 		return waiting(s)
 	}
 	return fmt.Sprintf("%d %%%s", int(s.status.Progress*100), details(s))

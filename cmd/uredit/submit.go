@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,6 +24,9 @@ type ticket struct {
 
 func (c *client) submit(ctx context.Context, args []string) error {
 	s, err := c.parseSubmit(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return c.submitHelp()
+	}
 	if err != nil {
 		return err
 	}
@@ -30,9 +34,6 @@ func (c *client) submit(ctx context.Context, args []string) error {
 		fmt.Fprintln(c.err, "uredit: warning:", printable(w, false))
 	}
 	r := s.request
-	if err := checkInput(r); err != nil {
-		return &statusError{exitUsage, err}
-	}
 	v, err := c.view()
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 
 	"uredit/daemon/job"
 )
@@ -148,17 +149,29 @@ func (s snapshot) outcome() error {
 	return &statusError{exitFailed, errTold}
 }
 
+// untold reports whether status.json does not yet, or not at all, tell how the
+// request fares.
+func (s snapshot) untold() bool {
+	return s.status == nil || s.place == inInbox || s.place == checking || s.place == rejected
+}
+
 // state is the one word for where the job stands.
 func (s snapshot) state() string {
 	switch {
-	case s.place == rejected, s.place == inInbox:
+	case s.place == rejected, s.place == inInbox, s.place == checking:
 		return string(s.place)
+	case s.cancelled():
+		return string(job.OutcomeCancelled)
 	case s.status != nil && !(s.place.over() && !s.status.Status.Terminal()):
 		return string(s.status.Status)
-	case s.place == inQueue:
-		return string(job.Queued)
 	}
-	return string(s.place)
+	return s.place.word()
+}
+
+// cancelled reports whether a user ended the job.
+func (s snapshot) cancelled() bool {
+	return s.status != nil && s.status.Status == job.Failed && s.status.Error != nil &&
+		strings.HasPrefix(*s.status.Error, string(job.OutcomeCancelled))
 }
 
 // why returns the reason of a failure or rejection, "" for none.

@@ -85,7 +85,7 @@ func TestEveryPlace(t *testing.T) {
 		{snapshot{place: inQueue}, "queued", false, 0},
 		{snapshot{place: running, status: status(job.Editing)}, "editing", false, 0},
 		{snapshot{place: done, status: status(job.Finished)}, "finished", true, exitOK},
-		{snapshot{place: done, status: status(job.Saving)}, "done", true, exitOK},
+		{snapshot{place: done, status: status(job.Saving)}, "finished", true, exitOK},
 		{snapshot{place: failed, status: status(job.Failed)}, "failed", true, exitFailed},
 		{snapshot{place: rejected, status: status(job.Editing)}, "rejected", true, exitUsage},
 		{snapshot{status: status(job.Finished)}, "finished", true, exitOK},

@@ -23,6 +23,7 @@ type place string
 
 const (
 	inInbox  place = "inbox"
+	checking place = "checking" // claimed, and not yet accepted or rejected
 	inQueue  place = "queue"
 	running  place = "running"
 	done     place = "done"
@@ -33,6 +34,20 @@ const (
 
 // over reports whether nothing more will happen to a request in p.
 func (p place) over() bool { return p == done || p == failed || p == rejected }
+
+// word is what people and scripts read for p: the states of status.json, where
+// there is one that says the same.
+func (p place) word() string {
+	switch p {
+	case inQueue:
+		return string(job.Queued)
+	case done:
+		return string(job.Finished)
+	case nowhere:
+		return "unknown"
+	}
+	return string(p)
+}
 
 // An entry is one request in the spool.
 type entry struct {
@@ -80,7 +95,7 @@ func (v view) inbox() ([]entry, error) {
 	return list, nil
 }
 
-// live lists running jobs, then waiting ones in the order in which they will
+// live lists what hosts hold, then waiting jobs in the order in which they will
 // run. Active is listed on both sides of the queue, so that a job that moves
 // between the two is seen.
 func (v view) live() ([]entry, error) {
@@ -97,7 +112,7 @@ func (v view) live() ([]entry, error) {
 				}
 			} else if a, err := spool.ParseActive(f.Name()); err == nil {
 				claim, _ := spool.ClaimTime(a.Job) // the name was parsed
-				e := v.claimed(running, dir, f.Name(), a.Job, claim)
+				e := v.claimed(v.activity(a.JobName), dir, f.Name(), a.Job, claim)
 				e.host = a.Instance.Host
 				active = append(active, e)
 			}
@@ -106,6 +121,16 @@ func (v view) live() ([]entry, error) {
 	slices.SortStableFunc(active, func(a, b entry) int { return strings.Compare(a.token, b.token) })
 	slices.SortStableFunc(queue, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	return unique(append(active, queue...)), nil
+}
+
+// activity tells what is done with a job that a host holds. The daemon keeps a
+// copy of each request that it accepted; a later epoch is another process.
+func (v view) activity(n spool.JobName) place {
+	_, err := os.Stat(v.path(spool.RequestsDir, n.Job+".yaml"))
+	if n.Epoch == 1 || missing(err) {
+		return checking
+	}
+	return running
 }
 
 func (v view) claimed(p place, dir, name, token string, since time.Time) entry {

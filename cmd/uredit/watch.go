@@ -132,7 +132,7 @@ func (l *lines) end(s snapshot) error {
 // change worth a line.
 func summary(s snapshot) string {
 	line := fmt.Sprintf("%s: %s", s.name(), s.state())
-	if s.status != nil && s.place != inInbox && s.place != rejected {
+	if !s.untold() {
 		line += fmt.Sprintf(" %d %%", int(s.status.Progress*100))
 	}
 	return line

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"uredit/daemon"
+	"uredit/daemon/job"
 	"uredit/pipeline"
 	"uredit/pipeline/ffmpeg"
 	"uredit/pipeline/frame"
@@ -24,33 +27,48 @@ is measured alone, and once side by side. It prints milliseconds per frame of
 each step, what waits for what, and how well the steps overlap. Without --input
 it draws a clip of its own.`
 
+// benchFlags are the flags of bench. What they do not say is a request's
+// default.
+type benchFlags struct {
+	config, device string
+	smoothing      string
+	request        job.Request
+}
+
+func parseBench(c console, args []string) (*benchFlags, error) {
+	b := &benchFlags{request: job.Default()}
+	r := &b.request
+	f := flags(c, "bench", benchHelp)
+	f.StringVar(&b.config, "config", "", "configuration `file`")
+	f.StringVar(&b.device, "device", "", "device to use (default: the first of the configuration)")
+	f.StringVar(&r.InputVideoPath, "input", "", "`clip` to edit; one is drawn when none is given")
+	f.StringVar(&r.MaskPrompt, "mask-prompt", "red ball", "what to edit")
+	f.StringVar(&r.EditPrompt, "edit-prompt", "make it blue", "how to edit it")
+	f.IntVar(&r.MaxFrames, "frames", 240, "frames to edit")
+	f.IntVar(&r.NumInferenceSteps, "steps", 4, "denoising steps")
+	f.StringVar(&b.smoothing, "smoothing", r.Smoothing, "motion, classic or off")
+	if err := parse(f, args); err != nil {
+		return nil, err
+	}
+	if f.NArg() > 0 {
+		return nil, usagef("bench takes no argument: --input %s?", f.Arg(0))
+	}
+	if r.MaxFrames < 1 {
+		return nil, usagef("--frames %d: there is nothing to measure without a frame", r.MaxFrames)
+	}
+	if r.ApplySmoothing = b.smoothing != pipeline.SmoothOff; r.ApplySmoothing {
+		r.Smoothing = b.smoothing
+	}
+	return b, nil
+}
+
 // bench measures an edit.
 func bench(ctx context.Context, c console, args []string) error {
-	f := flags(c, "bench", benchHelp)
-	configFile := f.String("config", "", "configuration `file`")
-	input := f.String("input", "", "`clip` to edit; one is drawn when none is given")
-	maskPrompt := f.String("mask-prompt", "red ball", "what to edit")
-	editPrompt := f.String("edit-prompt", "make it blue", "how to edit it")
-	device := f.String("device", "", "device to use (default: the first of the configuration)")
-	frames := f.Int("frames", 240, "frames to edit")
-	steps := f.Int("steps", 4, "denoising steps")
-	smoothing := f.String("smoothing", pipeline.SmoothMotion, "motion, classic or off")
-	if err := parse(f, args); err != nil {
-		return err
-	}
-	cfg, err := loadConfig(*configFile)
+	f, err := parseBench(c, args)
 	if err != nil {
 		return err
 	}
-	if *device == "" {
-		*device = cfg.Devices[0]
-	}
-	h, err := openHost(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer h.close()
-	e, err := h.engine(*device, 1)
+	cfg, err := loadConfig(f.config)
 	if err != nil {
 		return err
 	}
@@ -59,18 +77,27 @@ func bench(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if *input == "" {
-		*input = filepath.Join(dir, "clip.mp4")
-		if err := drawClip(ctx, h.tool, *input, *frames); err != nil {
+	drawn := f.request.InputVideoPath == ""
+	if err := f.complete(dir); err != nil {
+		return err
+	}
+	h, err := openHost(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	e, err := h.engine(cmp.Or(f.device, cfg.Devices[0]), 1)
+	if err != nil {
+		return err
+	}
+	if drawn {
+		if err := drawClip(ctx, h.tool, f.request.InputVideoPath, f.request.MaxFrames); err != nil {
 			return fmt.Errorf("draw a clip: %w", err)
 		}
 	}
-	spec := pipeline.Spec{
-		InputName: *input, MaskPrompt: *maskPrompt, EditPrompt: *editPrompt, MaxFrames: *frames,
-		Steps: *steps, GuidanceScale: 9, ImageGuidanceScale: 1.5,
-		ErodeKernel: 10, Feather: 5, CropPadding: 50, EditSize: 512,
-		Smoothing: *smoothing, SmoothingWindow: 5, SmoothingAlpha: 0.3,
-		Codec: "h264", CRF: 16, Preset: "medium",
+	spec, err := daemon.Spec(&f.request, daemon.Models{})
+	if err != nil {
+		return err
 	}
 	b := &benchmark{engine: e.Engine, spec: spec, dir: dir}
 	if _, err := b.measure(ctx, "warm-up", true); err != nil {
@@ -86,6 +113,19 @@ func bench(ctx context.Context, c console, args []string) error {
 	}
 	report(c.out, serial, overlapped)
 	return nil
+}
+
+// complete makes a whole request of the flags, whose files lie in dir, and
+// judges it.
+func (f *benchFlags) complete(dir string) (err error) {
+	r := &f.request
+	if r.InputVideoPath == "" {
+		r.InputVideoPath = filepath.Join(dir, "clip.mp4")
+	} else if r.InputVideoPath, err = filepath.Abs(r.InputVideoPath); err != nil {
+		return err
+	}
+	r.JobID, r.OutputDir = "bench", dir
+	return r.Validate()
 }
 
 // benchmark edits one clip again and again.

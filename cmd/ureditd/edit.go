@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,33 +14,27 @@ import (
 	"uredit/daemon/job"
 )
 
-const editHelp = `REQUEST.yaml [--config FILE]
+const editHelp = `REQUEST.yaml [flags]
        ureditd edit --input V --output O.mp4 --mask-prompt M --edit-prompt E [flags]
+       ureditd edit --input V --output-dir D --mask-prompt M --edit-prompt E [flags]
 
 Does one job here and now, without a spool. A request file is done as the daemon
-does it, in its output_dir. With flags, O and its sibling with _mask in the name
-are written, and nothing else; the log and job.json stay in the runtime directory.`
+does it, in its output_dir; flags win over it. With --output, O and its sibling with
+_mask in the name are written, and nothing else; the log and job.json stay in the
+runtime directory.`
 
 // edit does one job here and now.
 func edit(ctx context.Context, c console, args []string) error {
 	e := newEditFlags(c)
-	// A request file may stand before its flags.
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		e.file, args = args[0], args[1:]
-	}
-	if err := parse(e.set, args); err != nil {
+	file, err := e.parse(args)
+	if err != nil {
 		return err
-	}
-	if e.file == "" && e.set.NArg() == 1 {
-		e.file = e.set.Arg(0)
-	} else if e.set.NArg() > 0 {
-		return usagef("edit does not know what to do with %q", e.set.Args())
 	}
 	cfg, err := loadConfig(*e.config)
 	if err != nil {
 		return err
 	}
-	task, err := e.task(cfg)
+	task, err := e.task(cfg, file)
 	if err != nil {
 		return err
 	}
@@ -82,7 +75,7 @@ func edit(ctx context.Context, c console, args []string) error {
 type task struct {
 	request  job.Request
 	warnings []string
-	output   string // "" for a request file, whose results stay in its output_dir
+	output   string // absolute; "" where the results stay in output_dir
 }
 
 // deliver moves the results to the names that the flags gave, and prints where
@@ -131,31 +124,25 @@ func moveWhole(to, from string) error {
 	return os.Remove(from)
 }
 
-// readRequest reads a request file; relative paths in it start where the user
-// stands.
-func readRequest(name string) (task, error) {
+// readRequest reads a request file, one byte more than it may have at most.
+func readRequest(name string) ([]byte, error) {
 	in, err := os.Open(name)
 	if err != nil {
-		return task{}, usageError{err}
+		return nil, usagef("read request: %w", err)
 	}
 	defer in.Close()
 	data, err := io.ReadAll(io.LimitReader(in, job.MaxRequestBytes+1))
 	if err != nil {
-		return task{}, err
+		return nil, usagef("read request: %w", err)
 	}
-	here, err := os.Getwd()
-	if err != nil {
-		return task{}, err
-	}
-	r, warnings, err := job.ParseAt(here, name, data)
-	return task{request: r, warnings: warnings}, err
+	return data, nil
 }
 
 // runDir makes a directory of one call's own below the runtime directory.
 func runDir(cfg config.Config) (string, error) {
 	parent := filepath.Join(cfg.RuntimeDir, "edit")
 	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return "", errors.Join(err, errors.New("set runtime_dir to a directory that you may write in"))
+		return "", fmt.Errorf("%w (hint: set runtime_dir in the configuration to a directory that you may write in)", err)
 	}
 	return os.MkdirTemp(parent, "")
 }

@@ -6,129 +6,152 @@ import (
 	"path/filepath"
 	"strings"
 
+	"uredit/daemon"
 	"uredit/daemon/config"
 	"uredit/daemon/job"
 )
 
-// editFlags are the flags of edit: those of the Python scripts that it replaces,
-// by the same names.
+// editFlags are the flags of edit: one for each key of a request, by the names
+// that the Python scripts gave them.
 type editFlags struct {
-	set    *flag.FlagSet
-	config *string
-	file   string // a request file; then no other flag is allowed
-
-	request     job.Request
-	mode        string
-	output      string
-	noSmoothing bool
+	set     *flag.FlagSet
+	config  *string
+	output  *string
+	request *job.Flags
 }
 
-func newEditFlags(c console) *editFlags {
-	e := &editFlags{set: flags(c, "edit", editHelp), request: job.Default()}
-	f, r := e.set, &e.request
-	e.config = f.String("config", "", "configuration `file`")
-	f.StringVar(&r.InputVideoPath, "input", "", "`video`, or a picture with --mode single_frame")
-	f.StringVar(&e.output, "output", "", "`file` to write, .mp4 (.png with --mode single_frame)")
-	f.StringVar(&r.MaskPrompt, "mask-prompt", "", "what to edit")
-	f.StringVar(&r.EditPrompt, "edit-prompt", "", "how to edit it")
-	f.StringVar(&r.NegativePrompt, "negative-prompt", "", "what the edit should avoid")
-	f.StringVar(&e.mode, "mode", string(job.Video), "video or single_frame")
-	f.IntVar(&r.FrameIndex, "frame-index", r.FrameIndex, "the frame that single_frame takes, from 0")
-	f.IntVar(&r.MaxFrames, "max-frames", 0, "frames to edit; 0 for all")
-	f.IntVar(&r.NumInferenceSteps, "steps", r.NumInferenceSteps, "denoising steps")
-	f.Float64Var(&r.GuidanceScale, "guidance-scale", r.GuidanceScale, "how strongly the edit prompt acts")
-	f.Float64Var(&r.ImageGuidanceScale, "image-guidance-scale", r.ImageGuidanceScale, "how strongly the picture is kept")
-	f.IntVar(&r.ErodeKernel, "erode-kernel", r.ErodeKernel, "samples by which the mask shrinks; 0 for none")
-	f.Float64Var(&r.Feather, "feather", r.Feather, "softness of the mask's edge, samples")
-	f.IntVar(&r.CropPadding, "crop-padding", r.CropPadding, "samples kept around the mask")
-	f.IntVar(&r.EditSize, "edit-size", r.EditSize, "long side of the editor's picture, samples")
-	f.BoolVar(&e.noSmoothing, "no-smoothing", false, "no smoothing in time")
-	f.StringVar(&r.Smoothing, "smoothing", r.Smoothing, "motion or classic")
-	f.IntVar(&r.SmoothingWindow, "smoothing-window", r.SmoothingWindow, "frames that smoothing looks at")
-	f.Float64Var(&r.SmoothingAlpha, "smoothing-alpha", r.SmoothingAlpha, "weight of neighbouring frames, 0..1")
-	f.StringVar(&r.Extra.ModelPath, "model-path", "", "Instruct-Pix2Pix `folder`")
-	f.StringVar(&r.Extra.SAMPath, "sam-path", "", "SAM 3 `folder`")
-	f.Uint64Var(&r.Seed, "seed", 0, "seed of the noise")
-	f.StringVar(&r.Scheduler, "scheduler", "", "sampler (default: the model's own)")
-	f.StringVar(&r.VideoCodec, "video-codec", r.VideoCodec, "h264 or hevc")
-	f.IntVar(&r.VideoCRF, "video-crf", r.VideoCRF, "quality, 0 (nothing lost) to 51")
-	f.StringVar(&r.VideoPreset, "video-preset", r.VideoPreset, "ultrafast to veryslow")
-	f.StringVar(&r.HDR, "hdr", r.HDR, "what to do with HDR: refuse or tonemap")
-	return e
+func newEditFlags(c console) editFlags {
+	set := flags(c, "edit", editHelp)
+	return editFlags{
+		set:     set,
+		config:  set.String("config", "", "configuration `file`"),
+		output:  set.String("output", "", "`file` to write, .mp4 (.png with --mode single_frame)"),
+		request: job.NewFlags(set),
+	}
 }
 
-// task returns what the flags or the request file ask for.
-func (e *editFlags) task(cfg config.Config) (task, error) {
-	if e.file != "" {
-		var other []string
-		e.set.Visit(func(f *flag.Flag) {
-			if f.Name != "config" {
-				other = append(other, "--"+f.Name)
-			}
-		})
-		if len(other) > 0 {
-			return task{}, usagef("write %s into %s: a request file takes no other flags", strings.Join(other, ", "), e.file)
+// parse reads the flags, which may stand before and after a request file, and
+// returns that file's name, "" for none.
+func (e editFlags) parse(args []string) (file string, err error) {
+	var files []string
+	for {
+		if err := parse(e.set, args); err != nil {
+			return "", err
 		}
-		return readRequest(e.file)
-	}
-	var missing []string
-	for _, m := range []struct{ name, value string }{
-		{"--input", e.request.InputVideoPath}, {"--output", e.output},
-		{"--mask-prompt", e.request.MaskPrompt}, {"--edit-prompt", e.request.EditPrompt},
-	} {
-		if m.value == "" {
-			missing = append(missing, m.name)
+		if args = e.set.Args(); len(args) == 0 {
+			break
 		}
+		files, args = append(files, args[0]), args[1:]
 	}
-	if len(missing) > 0 {
-		return task{}, usagef("edit needs a request file, or %s", strings.Join(missing, ", "))
+	if len(files) > 1 {
+		return "", usagef("edit takes one request file, not %d: %s", len(files), strings.Join(files, " "))
 	}
-	return e.fromFlags(cfg)
+	return strings.Join(files, ""), nil
 }
 
-// fromFlags completes the request of the flags: absolute paths, and a directory
-// of its own for everything but the results.
-func (e *editFlags) fromFlags(cfg config.Config) (task, error) {
-	r := e.request
-	r.Mode = job.Mode(e.mode)
-	r.ApplySmoothing = !e.noSmoothing
-	want := ".mp4"
-	if r.Mode == job.SingleFrame {
-		want = ".png"
+// task returns what the flags and the request file, "" for none, ask for.
+func (e editFlags) task(cfg config.Config, file string) (task, error) {
+	if err := e.check(file); err != nil {
+		return task{}, err
 	}
-	if ext := strings.ToLower(filepath.Ext(e.output)); ext != want {
-		return task{}, usagef("--output %s must end in %s with --mode %s", e.output, want, e.mode)
-	}
-	output, err := filepath.Abs(e.output)
+	here, err := os.Getwd()
 	if err != nil {
 		return task{}, err
 	}
-	if r.InputVideoPath, err = filepath.Abs(r.InputVideoPath); err != nil {
-		return task{}, err
-	}
-	if err := distinct(r.InputVideoPath, output, maskSibling(output)); err != nil {
-		return task{}, err
-	}
-	for _, path := range []*string{&r.Extra.ModelPath, &r.Extra.SAMPath} {
-		if _, err := os.Stat(*path); err == nil { // else it is an alias
-			if *path, err = filepath.Abs(*path); err != nil {
-				return task{}, err
-			}
+	draft := job.Draft{File: file, Dir: here, Flags: e.request, Check: daemon.CheckInput}
+	if file != "" {
+		if draft.Data, err = readRequest(file); err != nil {
+			return task{}, err
 		}
 	}
-	r.JobID, r.OutputDir = "edit", filepath.Dir(output) // to be judged with the rest
-	if err := r.Validate(); err != nil {
-		return task{}, err
+	draft.Complete = func(r *job.Request) { e.complete(r, here, file) }
+	t := task{}
+	if t.request, t.warnings, err = draft.Parse(); err != nil || *e.output == "" {
+		return t, err
 	}
-	if r.OutputDir, err = runDir(cfg); err != nil {
-		return task{}, err
-	}
-	r.JobID = filepath.Base(r.OutputDir)
-	return task{request: r, output: output}, nil
+	return t, e.toFile(&t, cfg, here)
 }
 
-// distinct refuses outputs that are the input, and a directory that is not
-// there, before anything is computed.
+// check refuses flags that do not go together, and tells at once which are
+// missing where there is no file.
+func (e editFlags) check(file string) error {
+	elsewhere := e.request.Has("job_id") || e.request.Has("output_dir")
+	switch {
+	case *e.output != "" && file != "":
+		return usagef("--output does not go with a request file: its results lie in output_dir, which --output-dir changes")
+	case *e.output != "" && elsewhere:
+		return usagef("--output names the result itself: leave out --job-id and --output-dir")
+	case file != "":
+		return nil
+	}
+	var missing []string
+	for _, need := range []struct {
+		flag  string
+		given bool
+	}{
+		{"--input", e.request.Has("input_video_path")}, {"--output", *e.output != "" || elsewhere},
+		{"--mask-prompt", e.request.Has("mask_prompt")}, {"--edit-prompt", e.request.Has("edit_prompt")},
+	} {
+		if !need.given {
+			missing = append(missing, need.flag)
+		}
+	}
+	if len(missing) > 0 {
+		return usagef("edit needs a request file, or %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// complete fills in what only a file has to say. Where --output names the
+// result, the directory and the name are judged with the rest and replaced later.
+func (e editFlags) complete(r *job.Request, here, file string) {
+	for _, path := range []*string{&r.Extra.ModelPath, &r.Extra.SAMPath} {
+		if *path == "" || filepath.IsAbs(*path) {
+			continue
+		}
+		if _, err := os.Stat(*path); err == nil { // else it is an alias
+			*path = filepath.Join(here, *path)
+		}
+	}
+	switch {
+	case file != "":
+	case *e.output != "":
+		r.JobID, r.OutputDir = "edit", here
+	case r.JobID == "":
+		r.JobID = strings.TrimSuffix(filepath.Base(r.InputVideoPath), filepath.Ext(r.InputVideoPath))
+		if job.CheckID(r.JobID) != nil {
+			r.JobID = "edit"
+		}
+	}
+}
+
+// toFile gives a task that --output names the result of a directory of its own
+// for everything else.
+func (e editFlags) toFile(t *task, cfg config.Config, here string) error {
+	t.output = *e.output
+	if !filepath.IsAbs(t.output) {
+		t.output = filepath.Join(here, t.output)
+	}
+	want := ".mp4"
+	if t.request.Mode == job.SingleFrame {
+		want = ".png"
+	}
+	if ext := strings.ToLower(filepath.Ext(t.output)); ext != want {
+		return usagef("--output %s must end in %s with --mode %s", *e.output, want, t.request.Mode)
+	}
+	if err := distinct(t.request.InputVideoPath, t.output, maskSibling(t.output)); err != nil {
+		return err
+	}
+	dir, err := runDir(cfg)
+	if err != nil {
+		return err
+	}
+	t.request.OutputDir, t.request.JobID = dir, filepath.Base(dir)
+	return nil
+}
+
+// distinct refuses outputs that are the input or no file, and a directory that
+// is not there, before anything is computed.
 func distinct(input string, outputs ...string) error {
 	in, err := os.Stat(input)
 	if err != nil {
@@ -136,11 +159,16 @@ func distinct(input string, outputs ...string) error {
 	}
 	for _, name := range outputs {
 		if dir, err := os.Stat(filepath.Dir(name)); err != nil {
-			return usageError{err}
+			return usagef("%s does not exist: make the directory first", filepath.Dir(name))
 		} else if !dir.IsDir() {
 			return usagef("%s is not a directory", filepath.Dir(name))
 		}
-		if out, err := os.Stat(name); err == nil && os.SameFile(in, out) {
+		out, err := os.Stat(name)
+		switch {
+		case err != nil: // to be made
+		case out.IsDir():
+			return usagef("the output %s is a directory: name the file in it", name)
+		case os.SameFile(in, out):
 			return usagef("the output %s is the input", name)
 		}
 	}

@@ -64,6 +64,29 @@ func TestEditRequest(t *testing.T) {
 	}
 }
 
+// TestEditFlagsOverFile: a flag wins over the line of a request, and results
+// may go to a directory without a request file.
+func TestEditFlagsOverFile(t *testing.T) {
+	s := newSite(t)
+	file := s.path("r.yaml")
+	s.put(file, "job_id: one\ninput_video_path: "+s.path("data", "in.mp4")+"\noutput_dir: "+s.path("data", "out")+
+		"\nmask_prompt: red square\nnum_inference_steps: 0\nmax_frames: 3\n")
+	if code, _, errs := s.edit("--job-id", "two", file, "--edit-prompt", "make it blue", "--steps=1"); code != exitDone {
+		t.Fatalf("exit status %d: %s", code, errs)
+	}
+	if got := list(t, s.path("data", "out")); got != "events.ndjson job.json status.json two_log.txt two_mask.mp4 two_output.mp4" {
+		t.Errorf("output_dir holds %s", got)
+	}
+	args := s.flagsOf("")
+	args[2], args[3] = "--output-dir", s.path("data", "flags")
+	if code, _, errs := s.edit(append(args, "--mode", "single_frame")...); code != exitDone {
+		t.Fatalf("exit status %d: %s", code, errs)
+	}
+	if got := list(t, s.path("data", "flags")); got != "events.ndjson in_log.txt in_mask.png in_output.png job.json status.json" {
+		t.Errorf("output_dir holds %s", got)
+	}
+}
+
 // TestEditRefuses is the table of calls that end before anything is written.
 func TestEditRefuses(t *testing.T) {
 	s := newSite(t)
@@ -76,6 +99,8 @@ func TestEditRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.put(filepath.Join(taken, ".uredit", "owner"), "somebody\n")
+	lost := s.path("lost.yaml")
+	s.put(lost, "job_id: a\ninput_video_path: /none.mp4\noutput_dir: "+dir+"\nmask_prompt: red\nedit_prompt: blue\n")
 	live := s.path("live.yaml")
 	s.put(live, "job_id: a\ninput_video_path: "+in+"\noutput_dir: "+taken+"\nmask_prompt: red\nedit_prompt: blue\n")
 	for _, c := range []struct {
@@ -84,11 +109,19 @@ func TestEditRefuses(t *testing.T) {
 	}{
 		{"no arguments", "--input", nil},
 		{"wrong ending", ".png", s.flagsOf(filepath.Join(dir, "o.mp4"), "--mode", "single_frame")},
-		{"no such input", "no such file", s.flagsOf(filepath.Join(dir, "o.mp4"), "--input", filepath.Join(dir, "none"))},
+		{"no such input", "--input: " + filepath.Join(dir, "none") + " does not exist (hint: check the path)\n", s.flagsOf(filepath.Join(dir, "o.mp4"), "--input", filepath.Join(dir, "none"))},
 		{"output is input", "is the input", s.flagsOf(in)},
-		{"bad value", "num_inference_steps", s.flagsOf(filepath.Join(dir, "o.mp4"), "--steps", "0")},
+		{"bad value", "--steps: 0 is not within 1..1000", s.flagsOf(filepath.Join(dir, "o.mp4"), "--steps", "0")},
 		{"bad request", "bad.yaml:2: num_inference_steps", []string{bad}},
-		{"request and flags", "--steps", []string{bad, "--steps", "3"}},
+		{"every fault at once", "--seed: -1 is negative (hint: write a whole number from 0 on)\n", s.flagsOf(filepath.Join(dir, "o.mp4"), "--steps", "many", "--seed", "-1")},
+		{"flag over a bad value", "bad.yaml: edit_prompt: the key is missing", []string{bad, "--steps", "3"}},
+		{"request and output", "--output-dir", []string{bad, "--output", filepath.Join(dir, "o.mp4")}},
+		{"output and output-dir", "leave out", s.flagsOf(filepath.Join(dir, "o.mp4"), "--output-dir", dir)},
+		{"two requests", "not 2", []string{bad, bad}},
+		{"no such request", "read request: open " + s.path("none.yaml"), []string{s.path("none.yaml")}},
+		{"request is a directory", "is a directory", []string{dir}},
+		{"no such directory", "make the directory first", s.flagsOf(filepath.Join(dir, "none", "o.mp4"))},
+		{"input of a request", "lost.yaml:2: input_video_path: /none.mp4 does not exist (hint: check the path)\n", []string{lost}},
 		{"somebody's output_dir", "owner", []string{live}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package document
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -19,8 +20,9 @@ type Mapping struct {
 	known  []string
 	bad    map[string]bool   // keys that already have a fault
 	lookup Lookup            // may be nil
-	from   map[string]string // keys whose value came from lookup, and its name there
-	faults *[]*Fault         // one list for a file
+	from   map[string]string // keys that have another name outside of the file, and that name
+	below  map[string]*Mapping
+	faults *[]*Fault // one list for a file
 }
 
 func newMapping(file string, root *yaml.Node) *Mapping {
@@ -31,7 +33,7 @@ func newMapping(file string, root *yaml.Node) *Mapping {
 
 func (m *Mapping) fill(node *yaml.Node) {
 	m.values, m.lines = map[string]*yaml.Node{}, map[string]int{}
-	m.bad, m.from = map[string]bool{}, map[string]string{}
+	m.bad, m.from, m.below = map[string]bool{}, map[string]string{}, map[string]*Mapping{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
@@ -59,11 +61,31 @@ func (m *Mapping) add(line int, key, message, hint string) {
 	*m.faults = append(*m.faults, &Fault{File: m.file, Line: line, Key: key, Message: message, Hint: hint})
 }
 
-// Fault adds a fault of a key's value, unless the key already has one.
+// Fault adds a fault of a key's value, unless the key already has one. A key of
+// a mapping that was read with Mapping comes with its parents.
 func (m *Mapping) Fault(key, message, hint string) {
+	m, key = m.home(key)
+	m.fault(key, message, hint)
+}
+
+func (m *Mapping) fault(key, message, hint string) {
 	if !m.bad[key] {
 		m.add(m.lines[key], key, message, hint)
 	}
+}
+
+// Name says what a key is called where there is no file: faults say that then.
+func (m *Mapping) Name(key, name string) {
+	m, key = m.home(key)
+	m.from[key] = name
+}
+
+// home returns the mapping in which a key lies, and its name there.
+func (m *Mapping) home(key string) (*Mapping, string) {
+	if parent, rest, nested := strings.Cut(key, "."); nested && m.below[parent] != nil {
+		return m.below[parent].home(rest)
+	}
+	return m, key
 }
 
 // Faults returns all faults of the file so far, in the order of its lines;
@@ -110,7 +132,11 @@ func (m *Mapping) find(key string) *yaml.Node {
 	if !slices.Contains(m.known, key) {
 		m.known = append(m.known, key)
 		if value, name, ok := m.lookup.find(m.prefix + key); ok {
-			m.values[key], m.from[key] = &yaml.Node{Kind: yaml.ScalarNode, Value: value}, name
+			n := &yaml.Node{Kind: yaml.ScalarNode, Value: value}
+			if isNull(n) {
+				n.Tag = "!!str" // outside of a file nothing is null
+			}
+			m.values[key], m.from[key] = n, name
 		}
 	}
 	return m.values[key]
@@ -123,10 +149,10 @@ func (m *Mapping) scalar(key, wanted string) *yaml.Node {
 	case n == nil:
 		return nil
 	case isNull(n):
-		m.Fault(key, "the key has no value", "give "+wanted+" or remove the line")
+		m.fault(key, "the key has no value", "give "+wanted+" or remove the line")
 		return nil
 	case n.Kind != yaml.ScalarNode:
-		m.Fault(key, fmt.Sprintf("%s is not %s", describe(n), wanted), "write one value")
+		m.fault(key, fmt.Sprintf("%s is not %s", describe(n), wanted), "write one value")
 		return nil
 	}
 	return n
@@ -141,7 +167,7 @@ func (m *Mapping) Any(key string) any {
 	}
 	v, message := plain(n)
 	if message != "" {
-		m.Fault(key, message, "")
+		m.fault(key, message, "")
 	}
 	return v
 }
@@ -160,6 +186,6 @@ func (m *Mapping) Unknown(hints map[string]string) {
 		if hint == "" {
 			hint = "remove the line"
 		}
-		m.Fault(key, "no such key", hint)
+		m.fault(key, "no such key", hint)
 	}
 }

@@ -36,7 +36,7 @@ func (m *Mapping) Strings(key string, dst *[]string) {
 		return
 	}
 	if n.Kind != yaml.SequenceNode {
-		m.Fault(key, describe(n)+" is not a list", "write  "+key+": [first, second]")
+		m.fault(key, describe(n)+" is not a list", "write  "+key+": [first, second]")
 		return
 	}
 	list := make([]string, 0, len(n.Content))
@@ -59,10 +59,11 @@ func (m *Mapping) Mapping(key string) *Mapping {
 	case n == nil || isNull(n):
 		n = &yaml.Node{}
 	case n.Kind != yaml.MappingNode:
-		m.Fault(key, describe(n)+" stands where keys and values are wanted", "")
+		m.fault(key, describe(n)+" stands where keys and values are wanted", "")
 		n = &yaml.Node{}
 	}
 	sub.fill(n)
+	m.below[key] = sub
 	return sub
 }
 

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 // String reads text.
@@ -15,10 +17,23 @@ func (m *Mapping) String(key string, dst *string) {
 		return
 	}
 	if _, outside := m.from[key]; n.ShortTag() != "!!str" && !outside {
-		m.Fault(key, describe(n)+" is not text", `write "`+shorten(n.Value)+`", in quotes`)
+		m.fault(key, describe(n)+" is not text", `write "`+shorten(n.Value)+`", in quotes`)
 		return
 	}
 	*dst = n.Value
+}
+
+// Word reads text that may look like a whole number, written without quotes.
+func (m *Mapping) Word(key string, dst *string) {
+	n := m.find(key)
+	if n == nil || n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" {
+		m.String(key, dst)
+		return
+	}
+	var number int
+	if m.Int(key, &number); !m.bad[key] {
+		*dst = strconv.Itoa(number)
+	}
 }
 
 // Int reads a whole number.
@@ -32,12 +47,12 @@ func (m *Mapping) Int(key string, dst *int) {
 	case "!!int":
 		digits := strings.TrimLeft(n.Value, "+-")
 		if len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9' {
-			m.Fault(key, shorten(n.Value)+" begins with a zero", "write "+plainDigits(n.Value))
+			m.fault(key, shorten(n.Value)+" begins with a zero", "write "+plainDigits(n.Value))
 			return
 		}
 		v, err := strconv.ParseInt(strings.ReplaceAll(n.Value, "_", ""), 0, strconv.IntSize)
 		if err != nil {
-			m.Fault(key, shorten(n.Value)+" is too large", "")
+			m.fault(key, shorten(n.Value)+" is too large", "")
 			return
 		}
 		*dst = int(v)
@@ -45,15 +60,15 @@ func (m *Mapping) Int(key string, dst *int) {
 		v, err := number(n)
 		switch {
 		case err != nil || math.IsNaN(v) || math.Abs(v) > 1<<53:
-			m.Fault(key, shorten(n.Value)+" is not "+wanted, "")
+			m.fault(key, shorten(n.Value)+" is not "+wanted, "")
 		case v != math.Trunc(v):
-			m.Fault(key, shorten(n.Value)+" is not "+wanted,
+			m.fault(key, shorten(n.Value)+" is not "+wanted,
 				fmt.Sprintf("write %.0f or %.0f", math.Floor(v), math.Ceil(v)))
 		default:
 			*dst = int(v)
 		}
 	default:
-		m.Fault(key, describe(n)+" is not "+wanted, numberHint(n))
+		m.fault(key, describe(n)+" is not "+wanted, numberHint(n))
 	}
 }
 
@@ -65,12 +80,12 @@ func (m *Mapping) Float(key string, dst *float64) {
 		return
 	}
 	if tag := n.ShortTag(); tag != "!!int" && tag != "!!float" {
-		m.Fault(key, describe(n)+" is not "+wanted, numberHint(n))
+		m.fault(key, describe(n)+" is not "+wanted, numberHint(n))
 		return
 	}
 	v, err := number(n)
 	if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-		m.Fault(key, shorten(n.Value)+" is not a finite number", "")
+		m.fault(key, shorten(n.Value)+" is not a finite number", "")
 		return
 	}
 	*dst = v
@@ -84,7 +99,7 @@ func (m *Mapping) Bool(key string, dst *bool) {
 		return
 	}
 	if n.ShortTag() != "!!bool" {
-		m.Fault(key, describe(n)+" is not "+wanted, "write true or false, without quotes")
+		m.fault(key, describe(n)+" is not "+wanted, "write true or false, without quotes")
 		return
 	}
 	*dst = strings.EqualFold(n.Value, "true")
@@ -99,11 +114,11 @@ func (m *Mapping) Duration(key string, dst *time.Duration) {
 	d, err := time.ParseDuration(n.Value)
 	switch {
 	case err != nil && (n.ShortTag() == "!!int" || n.ShortTag() == "!!float"):
-		m.Fault(key, shorten(n.Value)+" has no unit", "write "+shorten(n.Value)+"s for seconds")
+		m.fault(key, shorten(n.Value)+" has no unit", "write "+shorten(n.Value)+"s for seconds")
 	case err != nil:
-		m.Fault(key, describe(n)+" is not a time span", "write 300ms, 2s or 1h30m")
+		m.fault(key, describe(n)+" is not a time span", "write 300ms, 2s or 1h30m")
 	case d < 0:
-		m.Fault(key, shorten(n.Value)+" is negative", "")
+		m.fault(key, shorten(n.Value)+" is negative", "")
 	default:
 		*dst = d
 	}

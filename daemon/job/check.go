@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -36,7 +37,7 @@ func (r *Request) check() []problem {
 	c.prompt("mask_prompt", r.MaskPrompt, "name what is to be edited: red ball")
 	c.prompt("edit_prompt", r.EditPrompt, "say how it is to be edited: make it blue")
 	if r.NegativePrompt != "" {
-		c.prompt("negative_prompt", r.NegativePrompt, "")
+		c.prompt("negative_prompt", r.NegativePrompt, "leave it out")
 	}
 	c.choice("mode", string(r.Mode), string(Video), string(SingleFrame))
 	c.within("frame_index", r.FrameIndex, 0, maxFrames)
@@ -48,6 +49,11 @@ func (r *Request) check() []problem {
 	if r.Seed > math.MaxInt64 {
 		c.add("seed", fmt.Sprintf("%d is too large", r.Seed), fmt.Sprintf("the largest seed is %d", int64(math.MaxInt64)))
 	}
+	if r.MaskNegativePrompt != "" {
+		c.prompt("mask_negative_prompt", r.MaskNegativePrompt, "leave it out")
+	}
+	c.instances(r.Instances)
+	c.within("max_objects", r.MaxObjects, 0, 10000)
 	c.within("erode_kernel", r.ErodeKernel, 0, 1000)
 	c.between("feather", r.Feather, 0, 200)
 	c.within("crop_padding", r.CropPadding, 0, 4096)
@@ -85,6 +91,13 @@ func (c *checker) choice(key, v string, allowed ...string) {
 	last := len(allowed) - 1
 	c.add(key, fmt.Sprintf("%q is not known", clip(v)),
 		"write "+strings.Join(allowed[:last], ", ")+" or "+allowed[last])
+}
+
+func (c *checker) instances(v Instances) {
+	if _, err := strconv.ParseUint(string(v), 10, 31); err == nil || v == AllInstances || v == LargestInstance {
+		return
+	}
+	c.add("instances", fmt.Sprintf("%q is not known", clip(string(v))), "write all, largest, or a number from 0 on")
 }
 
 func (c *checker) path(key, v string) {

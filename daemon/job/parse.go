@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"uredit/daemon/document"
 )
@@ -21,13 +22,83 @@ func Complete(data []byte) bool { return document.Complete(data) }
 // hold JSON. Warnings are sentences about what is kept and not used. An error
 // is always an Errors, with every fault of the file.
 func Parse(file string, data []byte) (req Request, warnings []string, err error) {
-	return parse(file, data, "")
+	return Draft{File: file, Data: data}.Parse()
 }
 
-// ParseAt is Parse for a file that a user names on a command line: relative
-// paths are taken from dir, which is absolute.
-func ParseAt(dir, file string, data []byte) (req Request, warnings []string, err error) {
-	return parse(file, data, dir)
+// Draft is a request that a user puts together on a command line: a file, flags
+// that win over it, or flags alone.
+type Draft struct {
+	File string // as the user named it; "" for flags alone
+	Data []byte // what File holds
+	// Dir is absolute: relative paths are taken from there. With "", relative
+	// paths are faults.
+	Dir   string
+	Flags *Flags // nil for none
+	// Complete, unless nil, fills in what the user may leave out. It sees
+	// absolute paths, and is called before the request is judged.
+	Complete func(*Request)
+	// Check, unless nil, is called with a request that is good in itself, and
+	// may find one more fault: where its paths lead to.
+	Check func(*Request) *Error
+}
+
+// Parse reads and judges the request, by the rules of the function Parse.
+func (d Draft) Parse() (req Request, warnings []string, err error) {
+	m := document.Empty()
+	if d.File != "" {
+		var fault *document.Fault
+		if m, fault = document.Parse(d.File, d.Data, MaxRequestBytes); fault != nil {
+			e := invalid(fault)
+			if len(d.Data) > MaxRequestBytes {
+				e.Code, e.Hint = CodeTooLarge, "a request holds a few lines; it names its video by a path"
+			}
+			return Request{}, nil, Errors{e}
+		}
+	}
+	m.Override(d.Flags.lookup)
+	r := Default()
+	r.decode(m)
+	if d.Dir != "" {
+		r.InputVideoPath = absolute(d.Dir, r.InputVideoPath)
+		r.OutputDir = absolute(d.Dir, r.OutputDir)
+	}
+	if d.Complete != nil {
+		d.Complete(&r)
+	}
+	d.judge(m, &r)
+	if list := m.Faults(); len(list) > 0 {
+		faults := make(Errors, len(list))
+		for i, f := range list {
+			faults[i] = invalid(f)
+		}
+		return Request{}, nil, faults
+	}
+	if d.Check != nil {
+		if e := d.Check(&r); e != nil {
+			m.Fault(e.Key, e.Message, e.Hint)
+			found := invalid(m.Faults()[0])
+			found.Code, found.Retryable, found.Err = e.Code, e.Retryable, e.Err
+			return Request{}, nil, Errors{found}
+		}
+	}
+	return r, r.warnings(), nil
+}
+
+// judge adds the faults of r, which was read from m.
+func (d Draft) judge(m *document.Mapping, r *Request) {
+	for _, f := range r.fields() {
+		if d.File == "" {
+			m.Name(f.key, "--"+f.flag)
+		}
+		if f.required() && f.value() == "" && (!m.Has(f.key) || m.Null(f.key)) {
+			message, hint := f.missing(d.File != "")
+			m.Fault(f.key, message, hint)
+		}
+	}
+	for _, f := range r.check() {
+		m.Fault(f.key, f.message, f.hint)
+	}
+	m.Unknown(misplaced)
 }
 
 // Validate checks a request that came from no file, by the rules of Parse. An
@@ -42,42 +113,6 @@ func (r *Request) Validate() error {
 	}
 	return nil
 }
-
-func parse(file string, data []byte, dir string) (Request, []string, error) {
-	m, fault := document.Parse(file, data, MaxRequestBytes)
-	if fault != nil {
-		e := invalid(fault)
-		if len(data) > MaxRequestBytes {
-			e.Code, e.Hint = CodeTooLarge, "a request holds a few lines; it names its video by a path"
-		}
-		return Request{}, nil, Errors{e}
-	}
-	r := Default()
-	decode(m, &r)
-	if dir != "" {
-		r.InputVideoPath = absolute(dir, r.InputVideoPath)
-		r.OutputDir = absolute(dir, r.OutputDir)
-	}
-	for _, key := range required {
-		if !m.Has(key) {
-			m.Fault(key, "the key is missing", "write a line  "+key+": ...")
-		}
-	}
-	for _, f := range r.check() {
-		m.Fault(f.key, f.message, f.hint)
-	}
-	m.Unknown(misplaced)
-	if list := m.Faults(); len(list) > 0 {
-		faults := make(Errors, len(list))
-		for i, f := range list {
-			faults[i] = invalid(f)
-		}
-		return Request{}, nil, faults
-	}
-	return r, r.warnings(), nil
-}
-
-var required = []string{"job_id", "input_video_path", "output_dir", "mask_prompt", "edit_prompt"}
 
 // misplaced holds hints for keys that other tools, or other places of this
 // file, know.
@@ -105,67 +140,32 @@ func invalid(f *document.Fault) *Error {
 	return &Error{Code: CodeInvalidRequest, Message: f.Message, Hint: f.Hint, File: f.File, Line: f.Line, Key: f.Key}
 }
 
+// absolute takes a path from dir. What is no path at all stays as it is, for
+// the message about it.
 func absolute(dir, path string) string {
-	if path == "" || filepath.IsAbs(path) {
+	if path == "" || filepath.IsAbs(path) || strings.HasPrefix(path, "~") || strings.Contains(path, "://") {
 		return path
 	}
 	return filepath.Join(dir, path)
 }
 
 // decode reads every key of a request.
-func decode(m *document.Mapping, r *Request) {
-	mode := string(r.Mode)
-	seed := int(r.Seed)
-	m.String("job_id", &r.JobID)
-	m.String("input_video_path", &r.InputVideoPath)
-	m.String("output_dir", &r.OutputDir)
-	m.String("mask_prompt", &r.MaskPrompt)
-	m.String("edit_prompt", &r.EditPrompt)
-	m.String("negative_prompt", &r.NegativePrompt)
-	m.String("mode", &mode)
-	m.Int("frame_index", &r.FrameIndex)
-	if !m.Null("max_frames") {
-		m.Int("max_frames", &r.MaxFrames)
+func (r *Request) decode(m *document.Mapping) {
+	extra := m.Mapping("extra")
+	for _, f := range r.fields() {
+		if key, below := strings.CutPrefix(f.key, "extra."); below {
+			f.read(extra, key)
+		} else {
+			f.read(m, f.key)
+		}
 	}
-	m.Int("num_inference_steps", &r.NumInferenceSteps)
-	m.Float("guidance_scale", &r.GuidanceScale)
-	m.Float("image_guidance_scale", &r.ImageGuidanceScale)
-	m.String("scheduler", &r.Scheduler)
-	m.Int("seed", &seed)
-	m.Int("erode_kernel", &r.ErodeKernel)
-	m.Float("feather", &r.Feather)
-	m.Int("crop_padding", &r.CropPadding)
-	m.Int("edit_size", &r.EditSize)
-	m.Bool("apply_smoothing", &r.ApplySmoothing)
-	m.String("smoothing", &r.Smoothing)
-	m.Int("smoothing_window", &r.SmoothingWindow)
-	m.Float("smoothing_alpha", &r.SmoothingAlpha)
-	m.String("video_codec", &r.VideoCodec)
-	m.Int("video_crf", &r.VideoCRF)
-	m.String("video_preset", &r.VideoPreset)
-	m.String("hdr", &r.HDR)
-	m.Int("priority", &r.Priority)
-	m.Bool("overwrite", &r.Overwrite)
-	decodeExtra(m.Mapping("extra"), &r.Extra)
-	if seed < 0 {
-		m.Fault("seed", fmt.Sprintf("%d is negative", seed), "a seed is a whole number from 0")
-	}
-	r.Mode, r.Seed = Mode(mode), uint64(max(seed, 0))
+	r.Extra.decode(extra)
 }
 
-// decodeExtra reads the free part: the two paths must be text, whatever else is
-// there is kept.
-func decodeExtra(m *document.Mapping, e *Extra) {
+// decode reads the free part: whatever is there is kept.
+func (e *Extra) decode(m *document.Mapping) {
 	for _, key := range m.Keys() {
-		if m.Null(key) {
-			continue
-		}
-		switch key {
-		case "model_path":
-			m.String(key, &e.ModelPath)
-			continue
-		case "sam_path":
-			m.String(key, &e.SAMPath)
+		if key == "model_path" || key == "sam_path" || m.Null(key) {
 			continue
 		}
 		value := m.Any(key)

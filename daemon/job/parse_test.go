@@ -100,12 +100,17 @@ r.yaml: edit_prompt: the key is missing (hint: write a line  edit_prompt: ...)`}
 		{"overflow", valid + "guidance_scale: 1e999\n", `r.yaml:6: guidance_scale: text "1e999" is not a number`},
 		{"octal", valid + "erode_kernel: 010\n", "r.yaml:6: erode_kernel: 010 begins with a zero (hint: write 10)"},
 		{"huge", valid + "seed: 18446744073709551615\n", "r.yaml:6: seed: 18446744073709551615 is too large"},
-		{"negative seed", valid + "seed: -1\n", "r.yaml:6: seed: -1 is negative (hint: a seed is a whole number from 0)"},
+		{"negative seed", valid + "seed: -1\n", "r.yaml:6: seed: -1 is negative (hint: write a whole number from 0 on)"},
 		{"yes", valid + "apply_smoothing: yes\n", `r.yaml:6: apply_smoothing: text "yes" is not true or false (hint: write true or false, without quotes)`},
 		{"number for text", valid + "negative_prompt: 12\n", `r.yaml:6: negative_prompt: 12 is not text (hint: write "12", in quotes)`},
 		{"list for text", valid + "negative_prompt: [a, b]\n", "r.yaml:6: negative_prompt: a list is not text (hint: write one value)"},
 		{"list for a number", valid + "seed: [1]\n", "r.yaml:6: seed: a list is not a whole number (hint: write one value)"},
-		{"null", valid + "seed:\n", "r.yaml:6: seed: the key has no value (hint: give a whole number or remove the line)"},
+		{"instances", valid + "instances: biggest\n", `r.yaml:6: instances: "biggest" is not known (hint: write all, largest, or a number from 0 on)`},
+		{"instances below 0", valid + "instances: -1\n", `r.yaml:6: instances: "-1" is not known (hint: write all, largest, or a number from 0 on)`},
+		{"instances as a fraction", valid + "instances: 1.5\n", `r.yaml:6: instances: 1.5 is not text (hint: write "1.5", in quotes)`},
+		{"too many objects", valid + "max_objects: 10001\n", "r.yaml:6: max_objects: 10001 is not within 0..10000"},
+		{"blank negative", valid + "mask_negative_prompt: ' '\n", "r.yaml:6: mask_negative_prompt: the text is empty (hint: leave it out)"},
+		{"across cuts", valid + "across_cuts: 1\n", "r.yaml:6: across_cuts: 1 is not true or false (hint: write true or false, without quotes)"},
 		{"extra is text", valid + "extra: fast\n", `r.yaml:6: extra: text "fast" stands where keys and values are wanted`},
 		{"extra path is a number", valid + "extra:\n  model_path: 4\n", `r.yaml:7: extra.model_path: 4 is not text (hint: write "4", in quotes)`},
 		{"extra twice", valid + "extra:\n  a: 4\n  a: 5\n", "r.yaml:8: extra.a: the key is there twice, first in line 7 (hint: remove one)"},
@@ -143,7 +148,7 @@ r.yaml: edit_prompt: the key is missing (hint: write a line  edit_prompt: ...)`}
 func TestParseValueFaults(t *testing.T) {
 	tests := []struct{ key, line, want string }{
 		{"job_id", `job_id: 123`, `123 is not text (hint: write "123", in quotes)`},
-		{"job_id", `job_id: null`, `the key has no value (hint: give text or remove the line)`},
+		{"job_id", `job_id: null`, `the key is missing (hint: write a line  job_id: ...)`},
 		{"job_id", `job_id: 2026-01-31`, `2026-01-31 is not text (hint: write "2026-01-31", in quotes)`},
 		{"job_id", `job_id: a/b`, `the name contains '/' (hint: use letters, digits, . _ and -, beginning with a letter or a digit)`},
 		{"input_video_path", `input_video_path: ""`, `the path is empty (hint: write an absolute path)`},
@@ -187,7 +192,7 @@ func TestParseJSONFaults(t *testing.T) {
 	for _, want := range []string{
 		"r.json:2: job_id: the key is there twice, first in line 1",
 		"r.json:3: seed: 1.5 is not a whole number",
-		"r.json:4: mask_prompt: the key has no value",
+		"r.json:4: mask_prompt: the key is missing",
 	} {
 		if !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%v does not say %q", err, want)
@@ -212,6 +217,8 @@ func TestParseTakes(t *testing.T) {
 		{"empty extra", "extra:", func(r job.Request) any { return len(r.Extra.Other) }, 0},
 		{"free extra", "extra: {a: [1, {b: x}]}", func(r job.Request) any { return r.Extra.Other["a"] }, []any{1, map[string]any{"b": "x"}}},
 		{"notes as a list", "extra: {notes: [1]}", func(r job.Request) any { return r.Extra.Other["notes"] }, []any{1}},
+		{"numbered instance", "instances: 0", func(r job.Request) any { return r.Instances }, job.Instances("0")},
+		{"largest instance", "instances: largest", func(r job.Request) any { return r.Instances }, job.LargestInstance},
 		{"end mark", "seed: 3\n...", func(r job.Request) any { return r.Seed }, uint64(3)},
 		{"Windows", "seed: 3\r\noverwrite: true\r\n", func(r job.Request) any { return r.Overwrite }, true},
 	}
@@ -228,6 +235,30 @@ func TestParseTakes(t *testing.T) {
 	}
 }
 
+// TestNull: what writers of YAML and JSON write for "nothing" is the same as no
+// line, for every key that may be left out.
+func TestNull(t *testing.T) {
+	want, _, err := job.Parse("r.yaml", []byte(valid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inYAML, inJSON := valid, strings.NewReplacer(": ", `": "`, "\n", "\",\n\"").Replace(valid)
+	inJSON = `{"` + strings.TrimSuffix(inJSON, "\n\"")
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[job.Request]()) {
+		if name := f.Tag.Get("json"); !strings.Contains(valid, name+": ") {
+			inYAML += name + ":\n"
+			inJSON += "\n\"" + name + `": null,`
+		}
+	}
+	for name, text := range map[string]string{
+		"r.yaml": inYAML, "r.json": strings.TrimSuffix(inJSON, ",") + "}", "tilde.yaml": strings.ReplaceAll(inYAML, ":\n", ": ~\n"),
+	} {
+		if got, _, err := job.Parse(name, []byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s\ngave  %+v\nwant %+v\nerror %v", text, got, want, err)
+		}
+	}
+}
+
 func TestParseWarns(t *testing.T) {
 	text := valid + "frame_index: 3\nextra: {b: 1, a: 2}\n"
 	_, warnings, err := job.Parse("r.yaml", []byte(text))
@@ -237,9 +268,9 @@ func TestParseWarns(t *testing.T) {
 	}
 }
 
-func TestParseAt(t *testing.T) {
+func TestDraftDir(t *testing.T) {
 	text := strings.NewReplacer("/srv/uredit/in.mp4", "clips/../in.mp4", "/srv/uredit/out", "/abs/out").Replace(valid)
-	r, _, err := job.ParseAt("/home/user", "r.yaml", []byte(text))
+	r, _, err := job.Draft{File: "r.yaml", Data: []byte(text), Dir: "/home/user"}.Parse()
 	if err != nil || r.InputVideoPath != "/home/user/in.mp4" || r.OutputDir != "/abs/out" {
 		t.Errorf("input %q, output %q, error %v", r.InputVideoPath, r.OutputDir, err)
 	}
@@ -276,7 +307,8 @@ func TestYAML(t *testing.T) {
 		NegativePrompt: "null", Mode: job.SingleFrame, FrameIndex: 3, MaxFrames: 4, NumInferenceSteps: 7, GuidanceScale: 1.25,
 		ImageGuidanceScale: 0, Scheduler: "ddim", Seed: 1 << 62, ErodeKernel: 0, Feather: 0.5, CropPadding: 1, EditSize: 256,
 		ApplySmoothing: false, Smoothing: "classic", SmoothingWindow: 4, SmoothingAlpha: 1, VideoCodec: "hevc", VideoCRF: 0,
-		VideoPreset: "fast", HDR: "tonemap", Priority: 9, Overwrite: true,
+		VideoPreset: "fast", HDR: "tonemap", Priority: 9,
+		MaskNegativePrompt: "blue ball", Instances: "3", MaxObjects: 7, AcrossCuts: true, Overwrite: true,
 		Extra: job.Extra{ModelPath: "m", SAMPath: "/s", JobName: "🔴", Notes: "- n", Other: map[string]any{"x": []any{1, 2.5, true, nil, "1"}}},
 	}
 	standard := reflect.ValueOf(job.Default())

@@ -9,6 +9,17 @@ const (
 	SingleFrame Mode = "single_frame"
 )
 
+// Instances says which of the objects that MaskPrompt names are edited:
+// AllInstances, LargestInstance, or a number from 0 on, in the order in which
+// the objects of a shot appear.
+type Instances string
+
+// The instances that have names.
+const (
+	AllInstances    Instances = "all"
+	LargestInstance Instances = "largest"
+)
+
 // Request is one job as its user wrote it, every default filled in. The JSON
 // and YAML names are the keys of a request file.
 type Request struct {
@@ -19,7 +30,7 @@ type Request struct {
 	InputVideoPath string `json:"input_video_path"`
 	// OutputDir is the absolute path of the directory of all results. Required.
 	OutputDir string `json:"output_dir"`
-	// MaskPrompt names what is to be edited. Required.
+	// MaskPrompt names what is to be edited; several with ";" between. Required.
 	MaskPrompt string `json:"mask_prompt"`
 	// EditPrompt says how it is to be edited. Required.
 	EditPrompt string `json:"edit_prompt"`
@@ -46,6 +57,15 @@ type Request struct {
 	// Default 0.
 	Seed uint64 `json:"seed"`
 
+	// MaskNegativePrompt names what MaskPrompt does not mean. Default "".
+	MaskNegativePrompt string `json:"mask_negative_prompt"`
+	// Instances says which of the objects are edited. Default AllInstances.
+	Instances Instances `json:"instances"`
+	// MaxObjects is how many objects are followed at a time, 0..10000; 0 leaves
+	// the limit to the model. Default 0.
+	MaxObjects int `json:"max_objects"`
+	// AcrossCuts follows objects from one shot into the next. Default false.
+	AcrossCuts bool `json:"across_cuts"`
 	// ErodeKernel is the side, in samples, of the square that shrinks the
 	// mask, 0..1000; 0 leaves it. Default 10.
 	ErodeKernel int `json:"erode_kernel"`
@@ -107,6 +127,7 @@ func Default() Request {
 		NumInferenceSteps:  50,
 		GuidanceScale:      9.0,
 		ImageGuidanceScale: 1.5,
+		Instances:          AllInstances,
 		ErodeKernel:        10,
 		Feather:            5,
 		CropPadding:        50,

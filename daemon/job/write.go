@@ -3,7 +3,6 @@ package job
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"strings"
 
 	"uredit/daemon/document"
@@ -13,13 +12,12 @@ import (
 // by the line "..." that lets the daemon take it at once. Parse gives r back.
 func (r *Request) YAML() []byte {
 	var pairs []document.Pair
-	value, standard := reflect.ValueOf(*r), reflect.ValueOf(Default())
-	for i, f := range reflect.VisibleFields(value.Type()) {
-		if f.Name == "Extra" || value.Field(i).Equal(standard.Field(i)) {
-			continue
+	standard := Default()
+	defaults := standard.fields()
+	for i, f := range r.fields() {
+		if f.value() != defaults[i].value() && !strings.HasPrefix(f.key, "extra.") {
+			pairs = append(pairs, document.Pair{Key: f.key, Value: f.value()})
 		}
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		pairs = append(pairs, document.Pair{Key: name, Value: value.Field(i).Interface()})
 	}
 	if extra := r.Extra.values(); len(extra) > 0 {
 		pairs = append(pairs, document.Pair{Key: "extra", Value: extra})

@@ -80,7 +80,7 @@ func New(o Options) (*Daemon, error) {
 	}
 	watched := []string{filepath.Join(cfg.Root, spool.InboxDir), filepath.Join(cfg.Root, spool.ControlDir)}
 	d.watcher = watch.New(watched, cfg.PollInterval, o.Log)
-	d.source = &source{spool: sp, roots: set, note: d.note, age: inputAge, retry: retryAfter, inputs: map[string]sighting{}, delays: map[string]delay{}}
+	d.source = newSource(sp, set, d.note)
 	var runners []dispatch.Runner[*work]
 	for _, e := range o.Engines {
 		runners = append(runners, &runner{daemon: d, engine: e})

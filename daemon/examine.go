@@ -33,6 +33,9 @@ func (d *Daemon) examine(c *spool.Claim) (err error) {
 		}
 	}()
 	data, err := d.spool.Read(c, job.MaxRequestBytes+1)
+	if errors.Is(err, spool.ErrLost) {
+		return nil // the inbox has it again, or another process
+	}
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ELOOP) {
 		return d.reject(c, nil, &job.Error{Code: job.CodeInvalidRequest, File: requestFile(c),
 			Message: "the daemon may not read the file", Hint: "chmod a+r before it is dropped"})

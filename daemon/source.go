@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,12 +39,22 @@ type source struct {
 	inputs  map[string]sighting // by job
 	delays  map[string]delay    // by job
 	waiting bool                // a job in the queue cannot be taken yet
+	// unsure are jobs that may be taken or not: the spool could not tell. They
+	// are taken again, in the queue or not.
+	unsure map[string]spool.QueueName
 }
 
 // A delay keeps a job in the queue after a trouble that is not its own.
 type delay struct {
 	until time.Time
 	wait  time.Duration // what led to until; the next one is twice as long
+}
+
+func newSource(sp *spool.Spool, set *roots.Set, note *notebook) *source {
+	return &source{
+		spool: sp, roots: set, note: note, age: inputAge, retry: retryAfter,
+		inputs: map[string]sighting{}, delays: map[string]delay{}, unsure: map[string]spool.QueueName{},
+	}
 }
 
 // sighting is what a look found at an input.
@@ -82,6 +93,7 @@ func (s *source) Take(ctx context.Context, idle bool) (w *work, alone, ok bool, 
 	if s.note.trouble("queue", err) {
 		return nil, false, false, nil
 	}
+	queue = slices.AppendSeq(queue, maps.Values(s.unsure))
 	s.forget(queue)
 	for _, q := range queue {
 		if time.Now().Before(s.delays[q.Job].until) {
@@ -101,7 +113,13 @@ func (s *source) Take(ctx context.Context, idle bool) (w *work, alone, ok bool, 
 			return nil, false, false, nil // nothing overtakes it, or it would wait for ever
 		}
 		w.claim, err = s.spool.Take(q)
-		if errors.Is(err, spool.ErrLost) || s.note.trouble(q.Job, err) {
+		if err != nil && !errors.Is(err, spool.ErrLost) {
+			s.note.trouble(q.Job, err)
+			s.unsure[q.Job] = q
+			continue
+		}
+		delete(s.unsure, q.Job)
+		if err != nil {
 			continue
 		}
 		return w, q.Alone(), true, nil

@@ -38,16 +38,21 @@ func contains(root *os.Root, name string) (bool, error) {
 	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == base }), nil
 }
 
+// errUnsure says that nobody knows whether a rename happened: its answer was an
+// error, and the directory that would tell cannot be listed.
+var errUnsure = errors.New("it may have happened all the same")
+
 // move renames oldName to newName, which never existed, and makes the move
-// durable. After an error of the rename the listing decides.
+// durable. After an error of the rename the listing decides; after the rename
+// nothing does. A directory that cannot be synced is no error: at worst a power
+// cut brings the old name back, and recovery starts from there.
 func (s *Spool) move(oldName, newName string) error {
 	if err := s.settleRename(s.rename(oldName, newName), newName); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	delete(s.held, oldName)
-	s.mu.Unlock()
-	return s.syncMove(oldName, newName)
+	s.letGo(oldName)
+	s.syncMove(oldName, newName)
+	return nil
 }
 
 // settleRename turns the answer of a rename into what happened.
@@ -61,7 +66,7 @@ func (s *Spool) settleRename(answer error, newName string) error {
 	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("%w (and its directory cannot be listed: %w)", answer, err)
+		return fmt.Errorf("%w; %w: %w", answer, errUnsure, err)
 	case there:
 		return nil
 	case errors.Is(answer, fs.ErrNotExist):
@@ -74,14 +79,11 @@ func transient(err error) bool {
 	return errors.Is(err, syscall.ESTALE) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EINTR)
 }
 
-func (s *Spool) syncMove(oldName, newName string) error {
-	if err := syncDir(s.root, path.Dir(newName)); err != nil {
-		return err
+func (s *Spool) syncMove(oldName, newName string) {
+	_ = s.sync(s.root, path.Dir(newName)) // see move
+	if path.Dir(oldName) != path.Dir(newName) {
+		_ = s.sync(s.root, path.Dir(oldName))
 	}
-	if path.Dir(oldName) == path.Dir(newName) {
-		return nil
-	}
-	return syncDir(s.root, path.Dir(oldName))
 }
 
 // syncDir makes the names in a directory durable. A directory that may be

@@ -24,6 +24,9 @@ type Claim struct {
 	// it and did not live to use it.
 	Source string
 	entry  Entry
+	// stranger says that another file than entry was moved and could not be
+	// given back yet.
+	stranger bool
 }
 
 func (c *Claim) file() string { return path.Join(ActiveDir, c.ActiveName.String()) }
@@ -61,18 +64,18 @@ func (s *Spool) claim(c *Claim, e Entry) error {
 	}
 	defer active.Close()
 	err = unix.Renameat(from, base, int(active.Fd()), c.ActiveName.String())
-	if err := s.settleRename(err, c.file()); err != nil {
+	if err := s.settleRename(err, c.file()); err != nil && !errors.Is(err, errUnsure) {
 		return err
 	}
-	if err := errors.Join(syncDir(s.root, ActiveDir), syncDir(s.root, path.Dir(path.Join(InboxDir, e.Name)))); err != nil {
-		return err
-	}
+	// From here on the claim is this process's, or Read finds that it is not:
+	// whoever dropped an error now would make it nobody's.
+	s.syncMove(path.Join(InboxDir, e.Name), c.file())
 	now, err := s.stat(c)
-	if err != nil {
-		return err
-	}
-	if now.Inode != e.Inode || now.Size != e.Size {
-		return errors.Join(ErrLost, s.giveBack(c.file(), e.Name))
+	if err == nil && (now.Inode != e.Inode || now.Size != e.Size) {
+		if err := s.giveBack(c.file(), e.Name); err == nil {
+			return ErrLost
+		}
+		c.stranger = true
 	}
 	return nil
 }
@@ -89,6 +92,13 @@ func (s *Spool) hold(name string) bool {
 	}
 	s.held[name] = struct{}{}
 	return true
+}
+
+// letGo forgets an active name that this process did not get.
+func (s *Spool) letGo(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.held, name)
 }
 
 // stat looks at the file of a claim. Its times are not compared: a rename
@@ -140,9 +150,21 @@ func (s *Spool) Return(c *Claim) error {
 }
 
 // Read returns the content of a claimed request, at most limit bytes of it.
-// What is not a regular file reads as an error.
+// What is not a regular file reads as an error. ErrLost says that the claim is
+// not, or no longer, this process's.
 func (s *Spool) Read(c *Claim, limit int64) ([]byte, error) {
+	if c.stranger {
+		if err := s.giveBack(c.file(), c.Source); err != nil {
+			return nil, fmt.Errorf("read request: %w", err)
+		}
+		return nil, fmt.Errorf("read request: %w", ErrLost)
+	}
 	f, err := s.root.OpenFile(c.file(), os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if there, listed := contains(s.root, c.file()); listed == nil && !there {
+			err = fmt.Errorf("%w: %w", ErrLost, err)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read request: %w", err)
 	}
@@ -236,7 +258,8 @@ func (s *Spool) Queue() ([]QueueName, error) {
 }
 
 // Take makes a waiting job this process's own, with a new epoch. ErrLost says
-// that another process has it.
+// that another process has it. After any other error the job may be this
+// process's all the same: taking it again, listed in the queue or not, tells.
 func (s *Spool) Take(q QueueName) (*Claim, error) {
 	c := &Claim{ActiveName: ActiveName{JobName: q.JobName, Instance: s.instance}}
 	c.Epoch++
@@ -247,6 +270,7 @@ func (s *Spool) Take(q QueueName) (*Claim, error) {
 		return nil, fmt.Errorf("take %s: %w", q.Job, ErrLost)
 	}
 	if err := s.move(path.Join(QueueDir, q.String()), c.file()); err != nil {
+		s.letGo(c.file())
 		return nil, fmt.Errorf("take %s: %w", q.Job, err)
 	}
 	return c, nil

@@ -36,8 +36,10 @@ type Spool struct {
 	lock     *os.File
 	beat     *heartbeat
 	write    writer
-	// rename is root.Rename; tests put an unreliable one in its place.
+	// rename is root.Rename, sync is syncDir; tests put unreliable ones in their
+	// place.
 	rename func(oldName, newName string) error
+	sync   func(root *os.Root, dir string) error
 
 	mu   sync.Mutex
 	held map[string]struct{} // the active names that this process took
@@ -62,7 +64,7 @@ func Open(root string, o Options) (*Spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	s := &Spool{root: r, path: root, rename: r.Rename, held: map[string]struct{}{}}
+	s := &Spool{root: r, path: root, rename: r.Rename, sync: syncDir, held: map[string]struct{}{}}
 	if err := s.open(o); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open spool: %w", err)

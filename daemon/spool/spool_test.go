@@ -322,6 +322,78 @@ func TestClaimsAreExclusive(t *testing.T) {
 	}
 }
 
+// The rename decides: what goes wrong after it makes no job nobody's.
+func TestErrorsAfterTheRename(t *testing.T) {
+	s := newSpool(t)
+	s.sync = func(*os.Root, string) error { return syscall.EIO }
+	c := claimed(t, s, "x.yaml", "r")
+	q, err := s.Enqueue(c, []byte("r"), 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = s.Take(q); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Done(c); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Forget(c.Job); err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, s); len(got) != 1 || !strings.HasPrefix(got[0], DoneDir) {
+		t.Errorf("the spool holds %q", got)
+	}
+}
+
+// A rename that failed is tried again; one that nobody could tell about is found
+// to have happened.
+func TestTakeAgain(t *testing.T) {
+	for _, happens := range []bool{false, true} {
+		s := newSpool(t)
+		q, err := s.Enqueue(claimed(t, s, "x.yaml", "r"), []byte("r"), 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		active := filepath.Join(s.Path(), ActiveDir)
+		s.rename = func(oldName, newName string) error {
+			if happens {
+				if err := s.root.Rename(oldName, newName); err != nil {
+					return err
+				}
+			}
+			if err := os.Rename(active, active+".away"); err != nil { // it cannot be listed
+				return err
+			}
+			return &os.LinkError{Op: "rename", Old: oldName, New: newName, Err: syscall.EIO}
+		}
+		if _, err := s.Take(q); err == nil || errors.Is(err, ErrLost) {
+			t.Fatalf("Take = %v", err)
+		}
+		s.rename = s.root.Rename
+		if err := os.Rename(active+".away", active); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := s.Take(q); err != nil || c.Job != q.Job {
+			t.Errorf("happened %t: taken again: %v", happens, err)
+		}
+		if _, err := s.Take(q); !errors.Is(err, ErrLost) {
+			t.Errorf("happened %t: taken twice: %v", happens, err)
+		}
+	}
+}
+
+// A claim whose file is not in active is somebody else's.
+func TestReadOfALostClaim(t *testing.T) {
+	s := newSpool(t)
+	c := claimed(t, s, "x.yaml", "r")
+	if err := s.giveBack(c.file(), c.Source); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Read(c, 100); !errors.Is(err, ErrLost) {
+		t.Errorf("Read = %v", err)
+	}
+}
+
 // A file server may answer "no such file" to a rename that it has done.
 func TestLostAnswers(t *testing.T) {
 	s := newSpool(t)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -25,6 +26,10 @@ type attempt struct {
 	files *os.Root // the same, open
 	work  *os.Root // the pipeline's own directory in it
 	rep   *report.Reporter
+	// commit makes the results final, when they are complete and synced; nil
+	// where there is no spool to know of it.
+	commit func() error
+	keep   bool // the directory holds results that are final and not published
 }
 
 // workName is the pipeline's directory in an attempt's.
@@ -35,40 +40,62 @@ type ending struct {
 	why   *job.Error // the job failed
 	again string     // the job goes back into the queue, for this reason
 	mark  spool.Mark // with again
+	left  bool       // committed, and not published yet: it stays as it is
 	err   error      // ends the process
 }
 
 // attemptPrefix begins the names of all attempts of a job.
 func attemptPrefix(j string) string { return j + ".e" }
 
+// attemptDir returns the directory of a claim in its output directory.
+func attemptDir(n spool.JobName) string {
+	return path.Join(spool.WorkDir, fmt.Sprintf("%s%04d", attemptPrefix(n.Job), n.Epoch))
+}
+
 // begin opens a job's output directory and makes the attempt's own. What
-// earlier attempts left is removed first: their process is dead.
+// earlier attempts left is removed first: where their process still lives, it
+// is shut out by that.
 func (d *Daemon) begin(w *work, device string) (*attempt, error) {
 	out, err := d.roots.OpenDir(w.request.OutputDir)
 	if err != nil {
 		return nil, err
 	}
-	if err := clearAttempts(out, w.claim.Job); err != nil {
+	if err := clearAttempts(out, w.claim.Job, w.claim.Epoch); err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
-	a, err := newAttempt(out, w.claim.Epoch, report.Options{
-		Request: w.request, Token: w.claim.Job, Number: w.claim.Epoch - 1,
-		Host: d.spool.Instance().Host, Device: device, Versions: d.versions, Log: d.log,
-	})
+	a, err := openAttempt(out, w.claim.JobName, func() error { return d.mine(w.claim) })
 	if err != nil {
 		return nil, err
 	}
-	for _, text := range w.warnings {
-		a.rep.Warn("request", text)
+	a.commit = func() error {
+		return d.persist(w, func() error { return d.spool.Commit(w.claim) })
+	}
+	if err := d.startReport(a, w, device); err != nil {
+		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
 }
 
-// newAttempt makes an attempt's directory in out and starts its reports, for
-// which o says all but where they go. The attempt owns out, also when there is
-// an error.
-func newAttempt(out *roots.Dir, epoch int, o report.Options) (a *attempt, err error) {
-	a = &attempt{out: out, dir: path.Join(spool.WorkDir, fmt.Sprintf("%s%04d", attemptPrefix(o.Token), epoch))}
+// startReport begins the reports of a job's attempt.
+func (d *Daemon) startReport(a *attempt, w *work, device string) error {
+	err := a.report(report.Options{
+		Request: w.request, Token: w.claim.Job, Number: nextAttempt(a.out, w.claim.Job),
+		Host: d.spool.Instance().Host, Device: device, Versions: d.versions, Log: d.log,
+	})
+	if err != nil {
+		return err
+	}
+	for _, text := range w.warnings {
+		a.rep.Warn("request", text)
+	}
+	return nil
+}
+
+// openAttempt makes an attempt's directory in out. Mine is asked, once it is
+// there, whether the job is still this process's. The attempt owns out, also
+// when there is an error.
+func openAttempt(out *roots.Dir, n spool.JobName, mine func() error) (a *attempt, err error) {
+	a = &attempt{out: out, dir: attemptDir(n)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
@@ -79,6 +106,11 @@ func newAttempt(out *roots.Dir, epoch int, o report.Options) (a *attempt, err er
 	if err := out.Mkdir(a.dir, 0o755); err != nil {
 		return nil, err
 	}
+	// Asked before, the answer could be outdated: whoever takes the job after
+	// this moment finds the directory, and removes it.
+	if err := mine(); err != nil {
+		return nil, errors.Join(err, out.Remove(a.dir))
+	}
 	// The closing "/." keeps a name that is no directory from being opened.
 	if a.files, err = out.OpenRoot(a.dir + "/."); err != nil {
 		return nil, err
@@ -86,14 +118,19 @@ func newAttempt(out *roots.Dir, epoch int, o report.Options) (a *attempt, err er
 	if err := a.files.Mkdir(workName, 0o755); err != nil {
 		return nil, err
 	}
-	if a.work, err = a.files.OpenRoot(workName + "/."); err != nil {
-		return nil, err
-	}
-	o.Dir, o.DirPath, o.Attempt, o.AttemptName = out.Root, out.Path, a.files, a.dir
-	a.rep, err = report.Start(o)
+	a.work, err = a.files.OpenRoot(workName + "/.")
 	return a, err
 }
 
+// report starts the attempt's reports, for which o says all but where they go.
+func (a *attempt) report(o report.Options) (err error) {
+	o.Dir, o.DirPath, o.Attempt, o.AttemptName = a.out.Root, a.out.Path, a.files, a.dir
+	a.rep, err = report.Start(o)
+	return err
+}
+
+// close ends the reports and removes the attempt's directory. A nil attempt
+// has nothing to close.
 // close ends the reports and removes the attempt's directory. A nil attempt, and
 // one that is closed, has nothing to close.
 func (a *attempt) close() error {
@@ -109,7 +146,10 @@ func (a *attempt) close() error {
 		errs = append(errs, a.work.Close())
 	}
 	if a.files != nil {
-		errs = append(errs, a.files.Close(), a.out.RemoveAll(a.dir))
+		errs = append(errs, a.files.Close())
+		if !a.keep {
+			errs = append(errs, a.out.RemoveAll(a.dir))
+		}
 	}
 	return errors.Join(append(errs, a.out.Close())...)
 }
@@ -125,11 +165,17 @@ func (a *attempt) tell(end ending, made report.Result) error {
 	case end.why != nil:
 		return errors.Join(err, a.rep.Fail(end.why))
 	}
-	return errors.Join(err, a.rep.Finish(made))
+	if err = errors.Join(err, a.rep.Finish(made)); err == nil {
+		a.keep = false
+	}
+	return err
 }
 
-// clearAttempts removes the directories of all attempts of a job.
-func clearAttempts(out *roots.Dir, j string) error {
+// clearAttempts removes what attempts of a job left whose epoch is below the
+// given one. Removing a directory, not only what is in it, is what keeps an
+// attempt out that still lives somewhere: nothing can be made in it again, nor
+// renamed out of it. What such an attempt makes meanwhile is removed as well.
+func clearAttempts(out *roots.Dir, j string, below int) error {
 	work, err := out.Open(spool.WorkDir + "/.") // a pipe in its place would be waited for
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil // there is nothing of this job
@@ -140,24 +186,88 @@ func clearAttempts(out *roots.Dir, j string) error {
 	defer work.Close()
 	entries, err := work.ReadDir(-1)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), attemptPrefix(j)) {
-			err = errors.Join(err, out.RemoveAll(path.Join(spool.WorkDir, e.Name())))
+		if epoch, is := attemptEpoch(e.Name(), j); is && epoch < below {
+			err = errors.Join(err, removeFirmly(out, path.Join(spool.WorkDir, e.Name())))
 		}
 	}
 	return err
 }
 
+// allEpochs is above every epoch.
+const allEpochs = 1 << 20
+
+// attemptEpoch returns the epoch in the name of what an attempt of j left.
+func attemptEpoch(name, j string) (epoch int, is bool) {
+	rest, is := strings.CutPrefix(name, attemptPrefix(j))
+	if !is {
+		return 0, false
+	}
+	digits, _, _ := strings.Cut(rest, ".")
+	epoch, err := strconv.Atoi(digits)
+	return epoch, err == nil
+}
+
+// removeFirmly removes a directory in which another process may still write.
+func removeFirmly(out *roots.Dir, name string) error {
+	var err error
+	for range 100 {
+		if err = out.RemoveAll(name); !errors.Is(err, syscall.ENOTEMPTY) {
+			return err
+		}
+	}
+	return err
+}
+
+// fenced runs f with a new directory of a claim, for files that reach their
+// public name from there, and removes it. A claim that was taken over is
+// ErrLost: it must not write any more.
+func (d *Daemon) fenced(out *roots.Dir, c *spool.Claim, f func(dir string) error) error {
+	dir := attemptDir(c.JobName)
+	if err := out.MkdirAll(spool.WorkDir, 0o755); err != nil {
+		return err
+	}
+	// A failed try of this claim may have left it.
+	if err := out.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := out.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	err := d.mine(c)
+	if err == nil {
+		err = f(dir)
+	}
+	return errors.Join(err, out.RemoveAll(dir))
+}
+
+// mine is an error when a claim is not this process's any more.
+func (d *Daemon) mine(c *spool.Claim) error {
+	held, err := d.spool.Holds(c)
+	if err == nil && !held {
+		err = fmt.Errorf("%s: %w", c.ActiveName, spool.ErrLost)
+	}
+	return err
+}
+
+// nextAttempt returns the number of a job's next run: one more than that of the
+// run that its record tells of, or the one that it announces.
+func nextAttempt(out *roots.Dir, j string) int {
+	data, err := out.ReadRegular(job.RecordName)
+	if err != nil {
+		return 1
+	}
+	record, err := job.ParseRecord(data)
+	switch {
+	case err != nil || record.Token != j:
+		return 1
+	case record.Status.Status == job.Queued:
+		return max(1, record.Attempt)
+	}
+	return record.Attempt + 1
+}
+
 // publish gives a file of the attempt its public name.
 func (a *attempt) publish(file, name string) error {
-	f, err := a.work.Open(file)
-	if err != nil {
-		return err
-	}
-	// Others read the results; what wrote the file may have thought otherwise.
-	err = errors.Join(f.Chmod(0o664), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
 	return a.out.Rename(path.Join(a.dir, workName, file), name)
 }
 
@@ -170,24 +280,33 @@ func (d *Daemon) published(w *work) (bool, error) {
 		return false, err
 	}
 	defer out.Close()
-	data, err := out.ReadRegular(job.RecordName)
-	if err != nil {
+	status, done := finishedStatus(out, w.claim.Job)
+	if !done {
 		return false, nil
 	}
-	record, err := job.ParseRecord(data)
-	if err != nil || record.Token != w.claim.Job || record.Outcome != job.OutcomeFinished {
-		return false, nil
-	}
-	status := record.Status.JSON()
 	if there, err := out.ReadRegular(job.StatusName); err == nil && bytes.Equal(there, status) {
 		return true, nil
 	}
-	return true, replaceStatus(out, w.claim.Job, status)
+	return true, d.fenced(out, w.claim, func(dir string) error { return replaceStatus(out, dir, status) })
 }
 
-// replaceStatus gives status.json another content, whole.
-func replaceStatus(out *roots.Dir, j string, status []byte) error {
-	tmp := path.Join(spool.WorkDir, attemptPrefix(j)+".status") // so that clearing attempts finds it
+// finishedStatus returns what status.json says of a job whose record says that
+// it is finished.
+func finishedStatus(out *roots.Dir, j string) (status []byte, done bool) {
+	data, err := out.ReadRegular(job.RecordName)
+	if err != nil {
+		return nil, false
+	}
+	record, err := job.ParseRecord(data)
+	if err != nil || record.Token != j || record.Outcome != job.OutcomeFinished {
+		return nil, false
+	}
+	return record.Status.JSON(), true
+}
+
+// replaceStatus gives status.json another content, whole, by way of dir.
+func replaceStatus(out *roots.Dir, dir string, status []byte) error {
+	tmp := path.Join(dir, job.StatusName)
 	if err := out.WriteFile(tmp, status, 0o664); err != nil {
 		return err
 	}

@@ -49,7 +49,9 @@ type Daemon struct {
 	observe    func(Condition)
 	condition  Condition // as far as it is known since the last look
 	reload     chan config.Config
-	ended      chan struct{} // closed when Run returned
+	ended      chan struct{}         // closed when Run returned
+	taken      []*spool.Claim        // taken from dead instances, not yet settled
+	rounds     chan []spool.Instance // what each round of heartbeats found dead
 	// at is called at the points where a crash test ends the process.
 	at func(point string)
 }
@@ -76,7 +78,8 @@ func New(o Options) (*Daemon, error) {
 		stopping: make(chan struct{}), pause: time.Second,
 		observe: o.Observe, condition: Condition{Devices: len(o.Engines)},
 		reload: make(chan config.Config), ended: make(chan struct{}),
-		at: func(string) {},
+		rounds: make(chan []spool.Instance, 1),
+		at:     func(string) {},
 	}
 	watched := []string{filepath.Join(cfg.Root, spool.InboxDir), filepath.Join(cfg.Root, spool.ControlDir)}
 	d.watcher = watch.New(watched, cfg.PollInterval, o.Log)
@@ -111,6 +114,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	defer stop()
 	aside.Go(func() { d.watcher.Run(serving) })
 	aside.Go(func() { d.beat(beating, serving) })
+	aside.Go(func() { d.guard(beating) })
 	dispatched := make(chan error, 1)
 	aside.Go(func() { dispatched <- d.dispatcher.Run(serving) })
 	d.log.Info("serving", "spool", d.cfg.Root, "instance", d.spool.Instance().String())
@@ -130,6 +134,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 			continue
 		case <-turn.C:
 			d.turned(false)
+			continue
+		case dead := <-d.rounds:
+			d.attend(dead)
 			continue
 		case <-d.watcher.C():
 		case <-next.C:
@@ -162,6 +169,7 @@ func (d *Daemon) look() (again time.Duration, err error) {
 		}
 	}
 	d.decide()
+	d.settle()
 	if queue, err := d.spool.Queue(); err == nil { // the source says so when it cannot be read
 		d.condition.Queued = len(queue)
 	}
@@ -192,7 +200,12 @@ func (d *Daemon) claim() (soon time.Duration, err error) {
 func (d *Daemon) decide() {
 	var left []*spool.Claim
 	for _, c := range d.claims {
-		if d.note.trouble(c.Job, d.examine(c)) {
+		err := d.examine(c)
+		if err != nil && errors.Is(d.mine(c), spool.ErrLost) {
+			d.log.Warn("somebody took a claim that this daemon held", "job", c.Job)
+			continue
+		}
+		if d.note.trouble(c.Job, err) {
 			left = append(left, c)
 		}
 	}
@@ -206,30 +219,12 @@ func (d *Daemon) giveBack() {
 		data, err := d.spool.Request(c.Job)
 		switch {
 		case err == nil:
-			_, err = d.spool.Enqueue(c, data, d.rankOf(c.Job))
+			_, err = d.spool.Enqueue(c, data, rankIn(data))
 		case errors.Is(err, fs.ErrNotExist):
 			err = d.spool.Return(c)
 		}
 		if err != nil { // this host's next daemon examines it, and blames nobody
 			d.log.Warn("give a claim back", "job", c.Job, "err", err)
 		}
-	}
-}
-
-// beat keeps the heartbeat until ctx ends.
-func (d *Daemon) beat(ctx, serving context.Context) {
-	tick := time.NewTicker(spool.HeartbeatInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		state := "run"
-		if serving.Err() != nil {
-			state = "drain"
-		}
-		d.note.trouble("heartbeat", d.spool.Beat(state))
 	}
 }

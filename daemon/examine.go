@@ -69,10 +69,18 @@ func (d *Daemon) accept(c *spool.Claim, r *job.Request) error {
 		return err
 	}
 	defer out.Close()
-	if err := report.WriteQueued(out.Root, out.Path, c.Job, r, c.Epoch); err != nil {
-		return errors.Join(fmt.Errorf("write status.json: %w", err), d.release(c.Job, r, out))
+	err = d.writeQueued(out, c, r)
+	if err == nil || errors.Is(err, spool.ErrLost) {
+		return err // lost: the reservations are those of the job's new owner
 	}
-	return nil
+	return errors.Join(fmt.Errorf("write status.json: %w", err), d.release(c.Job, r, out))
+}
+
+// writeQueued says in a job's output directory that it waits.
+func (d *Daemon) writeQueued(out *roots.Dir, c *spool.Claim, r *job.Request) error {
+	return d.fenced(out, c, func(dir string) error {
+		return report.WriteQueued(out.Root, out.Path, dir, c.Job, r, nextAttempt(out, c.Job))
+	})
 }
 
 // requestFile returns the name that a request has in messages.

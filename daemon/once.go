@@ -55,13 +55,17 @@ func (o Once) Run(ctx context.Context) (warnings []job.Warning, err error) {
 	if err := out.MkdirAll(spool.WorkDir, 0o755); err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
+	token := spool.NewJob(time.Now())
 	host, _ := os.Hostname() // "" says as much as there is to say
-	a, err := newAttempt(out, 1, report.Options{
-		Request: r, Token: spool.NewJob(time.Now()), Number: 1,
-		Host: host, Device: o.Engine.Device(), Versions: o.Versions, Log: o.Log,
-	})
+	a, err := openAttempt(out, spool.JobName{Job: token, Epoch: 1}, func() error { return nil })
 	if err != nil {
 		return nil, fmt.Errorf("begin in %s: %w", r.OutputDir, err)
+	}
+	if err := a.report(report.Options{
+		Request: r, Token: token, Number: 1,
+		Host: host, Device: o.Engine.Device(), Versions: o.Versions, Log: o.Log,
+	}); err != nil {
+		return nil, errors.Join(fmt.Errorf("begin in %s: %w", r.OutputDir, err), a.close())
 	}
 	for _, text := range o.Warnings {
 		a.rep.Warn("request", text)

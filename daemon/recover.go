@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"uredit/daemon/config"
 	"uredit/daemon/job"
-	"uredit/daemon/report"
 	"uredit/daemon/spool"
 )
 
@@ -24,56 +24,93 @@ func hostDir(c config.Config) string {
 
 // recover takes up what earlier processes of this host left.
 func (d *Daemon) recover() error {
-	r, err := d.spool.Recover(d.rankOf)
+	r, err := d.spool.Recover()
 	if err != nil {
 		return err
 	}
-	d.claims = append(d.claims, r.Claims...)
 	for _, n := range r.Unknown {
-		d.log.Warn("held by a daemon that may live on another host; left alone", "job", n.Job, "instance", n.Instance.String())
+		d.log.Info("held by another host", "job", n.Job, "instance", n.Instance.String())
 	}
-	for _, q := range r.Queued {
-		d.log.Info("queued again: its daemon died", "job", q.Job, "crashes", q.Crashes, "suspect", q.Suspect)
-		d.note.trouble(q.Job, d.tellQueued(q))
-	}
-	for _, c := range r.Crashed {
-		if err := d.setAside(c); err != nil {
-			return fmt.Errorf("set %s aside: %w", c.Job, err)
-		}
-	}
+	d.takeUp(r)
+	d.settle()
 	for _, j := range r.Ended {
 		d.note.trouble(j, d.tidy(j))
 	}
 	return nil
 }
 
-// rankOf returns the place in the queue of an accepted job.
-func (d *Daemon) rankOf(j string) int {
-	r := job.Default()
-	if w, err := d.source.read(j); err == nil {
-		r = w.request
+// rankIn returns the place in the queue that a request asks for.
+func rankIn(data []byte) int {
+	r, _, err := job.Parse("request.yaml", data)
+	if err != nil { // it was valid when it was accepted: by another version
+		r = job.Default()
 	}
 	return rank(&r)
 }
 
-// tellQueued says in a job's output directory that it waits again, unless it
-// says there already that the job is finished: then only the spool does not
-// know, and the next device that is free records it.
-func (d *Daemon) tellQueued(q spool.QueueName) error {
-	w, err := d.source.read(q.Job)
+// takeUp notes what was taken from dead instances, for decide and settle.
+func (d *Daemon) takeUp(r spool.Recovery) {
+	d.claims = append(d.claims, r.Claims...)
+	d.taken = slices.Concat(d.taken, r.Jobs, r.Committed, r.Crashed)
+}
+
+// settle ends, publishes or queues again what was taken from dead instances.
+// What cannot be settled now stays.
+func (d *Daemon) settle() {
+	var left []*spool.Claim
+	for _, c := range d.taken {
+		err := d.settleOne(c)
+		if errors.Is(err, spool.ErrLost) {
+			d.log.Warn("somebody took a job that this daemon held", "job", c.Job, "err", err)
+			continue
+		}
+		if d.note.trouble(c.Job, err) {
+			left = append(left, c)
+		}
+	}
+	d.taken = left
+}
+
+func (d *Daemon) settleOne(c *spool.Claim) error {
+	if !c.Committed && c.Crashes >= spool.MaxCrashes {
+		return d.setAside(c)
+	}
+	w, err := d.source.read(c.Job)
 	if err != nil {
 		return err
 	}
-	w.claim = &spool.Claim{ActiveName: spool.ActiveName{JobName: q.JobName}}
-	if done, err := d.published(w); done || err != nil {
-		return err
+	w.claim = c
+	if c.Committed {
+		return d.rollForward(w)
 	}
+	done, err := d.tellQueued(w)
+	if done {
+		return d.recordDone(w)
+	}
+	if err != nil { // whoever runs it next shuts the dead instance out
+		d.log.Warn("tell of a job that waits again", "job", c.Job, "err", err)
+	}
+	d.log.Info("queued again: its daemon died", "job", c.Job, "crashes", c.Crashes, "suspect", c.Suspect)
+	_, err = d.spool.Requeue(c, rank(&w.request), spool.Unmarked)
+	return err
+}
+
+// tellQueued shuts earlier attempts of a job out of its output directory and
+// says there that it waits again; unless it says that the job is finished, which
+// only the spool does not know.
+func (d *Daemon) tellQueued(w *work) (done bool, err error) {
 	out, err := d.roots.OpenDir(w.request.OutputDir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer out.Close()
-	return report.WriteQueued(out.Root, out.Path, q.Job, &w.request, q.Epoch)
+	if err := clearAttempts(out, w.claim.Job, w.claim.Epoch); err != nil {
+		return false, err
+	}
+	if done, err := d.published(w); done || err != nil {
+		return done, err
+	}
+	return false, d.writeQueued(out, w.claim, &w.request)
 }
 
 // setAside fails a job that ended its daemon too often.

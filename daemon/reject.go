@@ -38,7 +38,7 @@ func (d *Daemon) reject(c *spool.Claim, data []byte, why error) error {
 		r.JobID, r.OutputDir = names(m)
 		locate(r.Errors, requestFile(c), m)
 	}
-	if err := d.tellRejected(c.Job, &r); err != nil {
+	if err := d.tellRejected(c, &r); err != nil {
 		d.log.Warn("tell of a rejection in output_dir", "job", c.Job, "err", err)
 	}
 	dir, err := d.spool.Reject(c, r.files())
@@ -86,7 +86,7 @@ func names(m *document.Mapping) (jobID, outputDir string) {
 // tellRejected writes status.json failed where whoever waits will look, if that
 // takes nothing from another job: the directory lies in the roots, is not
 // reserved, and holds no status but the one that announced this request.
-func (d *Daemon) tellRejected(j string, r *reason) error {
+func (d *Daemon) tellRejected(c *spool.Claim, r *reason) error {
 	if r.JobID == "" || r.OutputDir == "" {
 		return nil
 	}
@@ -98,18 +98,22 @@ func (d *Daemon) tellRejected(j string, r *reason) error {
 		return err
 	}
 	defer out.Close()
-	err = d.spool.ReserveOutput(out.Root, j)
+	err = d.spool.ReserveOutput(out.Root, c.Job)
 	if _, used := errors.AsType[*spool.InUseError](err); used {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	err = writeRejected(out, r)
-	return errors.Join(err, d.spool.ReleaseOutput(out.Root, j))
+	err = d.fenced(out, c, func(dir string) error { return writeRejected(out, dir, r) })
+	if errors.Is(err, spool.ErrLost) {
+		return err
+	}
+	return errors.Join(err, d.spool.ReleaseOutput(out.Root, c.Job))
 }
 
-func writeRejected(out *roots.Dir, r *reason) error {
+// writeRejected writes status.json by way of dir, the claim's own directory.
+func writeRejected(out *roots.Dir, dir string, r *reason) error {
 	data, err := out.ReadRegular(job.StatusName)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -124,5 +128,5 @@ func writeRejected(out *roots.Dir, r *reason) error {
 	text := r.Errors.Error()
 	message := "the request was rejected"
 	s := job.Status{JobID: r.JobID, Status: job.Failed, Message: &message, Error: &text}
-	return replaceStatus(out, r.Job, s.JSON())
+	return replaceStatus(out, dir, s.JSON())
 }

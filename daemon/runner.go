@@ -102,24 +102,29 @@ func (r *runner) Run(ctx context.Context, w *work) error {
 		d.log.Warn("close an attempt", "job", w.claim.Job, "err", err)
 	}
 	d.at("told")
+	if end.left {
+		return end.err // the next round of heartbeats finds it
+	}
 	return r.record(w, end)
 }
 
 // attempt runs the edit and says in the output directory how it ended. The spool
 // learns of it afterwards, and never the opposite: a result that was published
-// but could not be announced is announced by the next attempt.
+// but could not be announced is announced by whoever rolls the job forward.
 func (r *runner) attempt(ctx context.Context, w *work, a *attempt, in *os.File) ending {
 	d := r.daemon
 	result, failure := a.edit(ctx, r.engine, &w.request, d.models, in, d.at)
 	end := r.judge(ctx, w, failure)
+	if end.left {
+		return end
+	}
 	err := d.insist(w, passing, func() error { return a.tell(end, result) })
 	if err == nil {
 		return end
 	}
 	d.log.Warn("tell of an attempt's end in output_dir", "job", w.claim.Job, "err", err)
-	if end.why == nil && end.again == "" {
-		d.source.postpone(w.claim.Job)
-		return ending{again: "the end could not be announced"}
+	if w.claim.Committed {
+		return ending{left: true}
 	}
 	return end
 }
@@ -158,7 +163,7 @@ func (a *attempt) edit(ctx context.Context, e Engine, r *job.Request, m Models, 
 		return made, err
 	}
 	at("edited")
-	if made, err = p.publish(result); err == nil {
+	if made, err = p.publish(result, at); err == nil {
 		at("published")
 	}
 	return made, err
@@ -193,7 +198,11 @@ func (p *progress) publishMask(file string) error {
 		return nil
 	}
 	name := p.request.MaskName()
-	if err := p.attempt.publish(file, name); err != nil {
+	_, err := p.attempt.seal(file)
+	if err == nil {
+		err = p.attempt.publish(file, name)
+	}
+	if err != nil {
 		return fmt.Errorf("publish %s: %w", name, err)
 	}
 	p.masks = true
@@ -201,26 +210,40 @@ func (p *progress) publishMask(file string) error {
 	return nil
 }
 
-// publish gives the result its public names.
-func (p *progress) publish(r pipeline.Result) (report.Result, error) {
+// publish makes the result final and gives it its public names. at is told of
+// the point between the two.
+func (p *progress) publish(r pipeline.Result, at func(string)) (made report.Result, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err != nil {
-		return report.Result{}, p.err
+		return made, p.err
 	}
+	a, name := p.attempt, p.request.OutputName()
+	files := map[string]string{r.OutputFile: name}
+	c := commit{Warnings: r.Warnings, Result: report.Result{Output: name, Probe: encode(r.Output), Frames: r.Frames}}
 	if r.MaskFile != "" {
-		if err := p.publishMask(r.MaskFile); err != nil {
-			return report.Result{}, err
+		c.Mask = p.request.MaskName()
+		if !p.masks {
+			files[r.MaskFile] = c.Mask
 		}
 	}
-	name := p.request.OutputName()
-	if err := p.attempt.publish(r.OutputFile, name); err != nil {
-		return report.Result{}, fmt.Errorf("publish %s: %w", name, err)
+	if c, err = a.prepare(c, files); err != nil {
+		return made, err
 	}
-	for _, text := range r.Warnings {
-		p.attempt.rep.Warn("pipeline", text)
+	if a.commit != nil {
+		if err := a.commit(); err != nil {
+			return made, err
+		}
+		a.keep = true
 	}
-	return report.Result{Output: name, Probe: encode(r.Output), Frames: r.Frames}, nil
+	at("committed")
+	for _, f := range c.Files {
+		if err := a.publish(f.From, f.To); err != nil {
+			return made, fmt.Errorf("publish %s: %w", f.To, err)
+		}
+	}
+	a.describe(c)
+	return c.Result, nil
 }
 
 // encode returns v as JSON; the pipeline's records always encode.
@@ -240,6 +263,13 @@ func (r *runner) judge(ctx context.Context, w *work, failure error) ending {
 	switch {
 	case failure == nil:
 		return ending{}
+	case w.claim.Committed:
+		r.daemon.log.Warn("publish a result; will be tried again", "job", w.claim.Job, "err", failure)
+		return ending{left: true}
+	case errors.Is(failure, spool.ErrLost), errors.Is(cause, errTaken):
+		return ending{again: errTaken.Error()} // said to nobody: the attempt is shut out
+	case errors.Is(cause, errSilent):
+		return ending{again: "its host lost the spool for a while; the job is tried again"}
 	case byUser:
 		return ending{why: &job.Error{Code: job.CodeCancelled, Message: cancelled.Error(), Err: failure}}
 	case errors.Is(cause, dispatch.ErrDrained):
@@ -283,8 +313,8 @@ func explain(failure error) *job.Error {
 func (r *runner) Broken(w *work, p *dispatch.PanicError) error {
 	d := r.daemon
 	d.log.Error("run a job", "job", w.claim.Job, "panic", p.Value, "stack", string(p.Stack))
-	if done, err := d.published(w); done && err == nil {
-		return d.recordDone(w)
+	if w.claim.Committed {
+		return nil // the next round of heartbeats takes it up
 	}
 	return d.fail(w, explain(p))
 }

@@ -36,6 +36,7 @@ type source struct {
 
 	mu      sync.Mutex
 	paused  bool
+	silent  bool                // this host's heartbeat does not get through
 	inputs  map[string]sighting // by job
 	delays  map[string]delay    // by job
 	waiting bool                // a job in the queue cannot be taken yet
@@ -71,6 +72,20 @@ func (s *source) pause(on bool) {
 	s.paused = on
 }
 
+// silence does the same while this host's heartbeat does not get through.
+func (s *source) silence(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silent = on
+}
+
+// stopped reports whether jobs stay in the queue.
+func (s *source) stopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.paused || s.silent
+}
+
 // again returns how soon to look at the queue once more, at most d.
 func (s *source) again(d time.Duration) time.Duration {
 	s.mu.Lock()
@@ -86,7 +101,7 @@ func (s *source) Take(ctx context.Context, idle bool) (w *work, alone, ok bool, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiting = false
-	if s.paused || ctx.Err() != nil {
+	if s.paused || s.silent || ctx.Err() != nil {
 		return nil, false, false, nil
 	}
 	queue, err := s.spool.Queue()

@@ -95,6 +95,18 @@ func (d *Dispatcher[J]) Cancel(match func(J) bool, cause error) int {
 	return n
 }
 
+// Jobs returns the running jobs, in no order. One that is being taken at this
+// moment is among them.
+func (d *Dispatcher[J]) Jobs() []J {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	jobs := make([]J, 0, len(d.running))
+	for t := range d.running {
+		jobs = append(jobs, t.job)
+	}
+	return jobs
+}
+
 // Running returns the number of running jobs.
 func (d *Dispatcher[J]) Running() int {
 	d.mu.Lock()

@@ -49,7 +49,10 @@ func request() job.Request {
 func (p place) queue(tok string, attempt int) {
 	p.t.Helper()
 	r := request()
-	must(p.t, report.WriteQueued(p.root, p.path, tok, &r, attempt))
+	dir := fmt.Sprintf(".uredit/%s.e%04d.queued", tok, attempt)
+	must(p.t, p.root.MkdirAll(dir, 0o755))
+	must(p.t, report.WriteQueued(p.root, p.path, dir, tok, &r, attempt))
+	must(p.t, p.root.RemoveAll(dir))
 }
 
 func (p place) start(tok string, number int) (*report.Reporter, error) {

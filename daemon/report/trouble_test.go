@@ -59,7 +59,7 @@ func TestUnwritable(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	r := request()
-	if err := report.WriteQueued(p.root, p.path, token, &r, 1); err == nil || !strings.Contains(err.Error(), "write "+job.EventsName) {
+	if err := report.WriteQueued(p.root, p.path, ".uredit", token, &r, 1); err == nil || !strings.Contains(err.Error(), "write "+job.EventsName) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -69,6 +69,17 @@ func printable(name string) string {
 // conclude writes the reason into dir, then moves the claim's file there: the
 // rename is the record, the reason is already beside it.
 func (s *Spool) conclude(c *Claim, dir, file string, why Reason) error {
+	// Who lost the job meanwhile must not leave a reason for it.
+	mine, err := s.Holds(c)
+	if err != nil {
+		return err
+	}
+	if !mine {
+		if recorded, err := contains(s.root, path.Join(dir, file)); err == nil && recorded {
+			return nil // by an earlier try, whose last step had an error
+		}
+		return ErrLost
+	}
 	if err := s.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}

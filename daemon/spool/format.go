@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // formatVersion is the layout that this code reads and writes.
@@ -20,17 +21,27 @@ type Format struct {
 	ID      string // of this spool, random
 	UID     int    // the user that daemons of this spool run as
 	GID     int
+	// Lease is how long an instance may be silent before others take its jobs.
+	// It is a property of the spool: hosts that disagree would take from the living.
+	Lease time.Duration
 }
+
+// Limits of a lease. A shorter one ends in the pauses that busy hosts and file
+// servers make.
+const (
+	minLease = time.Second
+	maxLease = 24 * time.Hour
+)
 
 // Bytes returns the file's content: a key and its value on each line.
 func (f Format) Bytes() []byte {
-	return fmt.Appendf(nil, "uredit-spool %d\nid %s\nuid %d\ngid %d\n", f.Version, f.ID, f.UID, f.GID)
+	return fmt.Appendf(nil, "uredit-spool %d\nid %s\nuid %d\ngid %d\nlease %v\n", f.Version, f.ID, f.UID, f.GID, f.Lease)
 }
 
 // ParseFormat reads the content of FORMAT. Keys that this version does not
 // know are somebody's addition and are skipped.
 func ParseFormat(data []byte) (Format, error) {
-	f := Format{UID: -1, GID: -1}
+	f := Format{UID: -1, GID: -1, Lease: DefaultLease}
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
 		key, value, _ := strings.Cut(lines.Text(), " ")
@@ -44,6 +55,10 @@ func ParseFormat(data []byte) (Format, error) {
 			f.UID, err = strconv.Atoi(value)
 		case "gid":
 			f.GID, err = strconv.Atoi(value)
+		case "lease":
+			if f.Lease, err = time.ParseDuration(value); err != nil || f.Lease < minLease || f.Lease > maxLease {
+				return Format{}, fmt.Errorf("lease: %q is no duration from %v to %v", value, minLease, maxLease)
+			}
 		}
 		if err != nil {
 			return Format{}, fmt.Errorf("%s: %q is not a number", key, value)
@@ -67,7 +82,7 @@ func idPattern(s string) bool {
 func establish(root *os.Root) (Format, error) {
 	data, err := root.ReadFile("FORMAT")
 	if errors.Is(err, fs.ErrNotExist) {
-		mine := Format{Version: formatVersion, ID: random36(8) + random36(8), UID: os.Geteuid(), GID: os.Getegid()}
+		mine := Format{Version: formatVersion, ID: random36(8) + random36(8), UID: os.Geteuid(), GID: os.Getegid(), Lease: DefaultLease}
 		if err := (writer{host: "new"}).putAbsent(root, "FORMAT", mine.Bytes()); err != nil && !errors.Is(err, fs.ErrExist) {
 			return Format{}, fmt.Errorf("write FORMAT: %w", err)
 		}

@@ -17,9 +17,6 @@ import (
 	"time"
 )
 
-// HeartbeatInterval is how often a daemon should call Beat.
-const HeartbeatInterval = 10 * time.Second
-
 // lockHost locks this host's file for one spool and returns it with the
 // host's random id, which is made at the first use. A host of another name has
 // another file: the disk may be a copy, the directory a home that hosts share.
@@ -79,13 +76,16 @@ func bootID() (string, error) {
 	return string(data[:8]), nil
 }
 
+// heartbeatBytes is the size of a heartbeat.
+const heartbeatBytes = 256
+
 // heartbeat is one file of 256 bytes that is written in place: readers on other
 // hosts that open it afresh see each write at once. Its line ends in the CRC-32
 // of the text before the padding.
 type heartbeat struct {
 	mu   sync.Mutex
 	name string
-	file *os.File
+	file *os.File // nil when the next write must make or open it
 	seq  uint64
 }
 
@@ -95,37 +95,50 @@ func beatFile(i Instance) string { return path.Join(HostsDir, i.String()+beatSuf
 
 func startHeartbeat(root *os.Root, i Instance) (*heartbeat, error) {
 	h := &heartbeat{name: beatFile(i)}
-	f, err := root.OpenFile(h.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_DSYNC, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	h.file = f
-	return h, h.write("run")
+	return h, h.write(root, "run")
 }
 
-func (h *heartbeat) write(state string) error {
+// write writes the next line. A file that does not take it is opened again: an
+// error that passes, such as a server's restart, must not end the heartbeat.
+func (h *heartbeat) write(root *os.Root, state string) (err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seq++
 	line := fmt.Sprintf("UHB1 seq=%020d wall=%s state=%s", h.seq, time.Now().UTC().Format(time.RFC3339), state)
 	line = fmt.Sprintf("%-242s crc=%08x\n", line, crc32.ChecksumIEEE([]byte(line)))
-	_, err := h.file.WriteAt([]byte(line), 0)
-	return err
+	if h.file == nil {
+		const flags = os.O_WRONLY | os.O_CREATE | syscall.O_DSYNC | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+		if h.file, err = root.OpenFile(h.name, flags, 0o644); err != nil {
+			return err
+		}
+	}
+	if _, err := h.file.WriteAt([]byte(line), 0); err != nil {
+		h.forget()
+		return err
+	}
+	return nil
+}
+
+// lose makes the next write open the file by its name again.
+func (h *heartbeat) lose() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.forget()
+}
+
+// forget closes the file. Its error adds nothing: the line is written already,
+// or known to be lost.
+func (h *heartbeat) forget() {
+	if h.file != nil {
+		_ = h.file.Close()
+		h.file = nil
+	}
 }
 
 func (h *heartbeat) close(root *os.Root) error {
-	err := h.file.Close()
-	if rm := root.Remove(h.name); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
-		err = errors.Join(err, rm)
-	}
-	return err
-}
-
-// Beat writes this daemon's heartbeat, whose counter shows other hosts and
-// waiting clients that it lives. State is a word: "run" or "drain".
-func (s *Spool) Beat(state string) error {
-	if err := s.beat.write(state); err != nil {
-		return fmt.Errorf("write heartbeat: %w", err)
+	h.lose()
+	if err := root.Remove(h.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }

@@ -45,12 +45,20 @@ func (n JobName) String() string {
 // An ActiveName is the name of a job that a process holds.
 type ActiveName struct {
 	JobName
-	Instance Instance
+	Instance  Instance
+	Committed bool // its results are complete: they are published, never made again
 }
 
 func (n ActiveName) String() string {
-	return n.JobName.String() + "." + n.Instance.String() + ".yaml"
+	s := n.JobName.String() + "." + n.Instance.String()
+	if n.Committed {
+		s += committed
+	}
+	return s + ".yaml"
 }
+
+// committed ends, before .yaml, the name of a job that only needs publishing.
+const committed = ".commit"
 
 // A QueueName is the name of a job that waits for a device. Names sort in the
 // order in which jobs run.
@@ -99,6 +107,7 @@ func ParseJobName(s string) (JobName, error) {
 // ParseActive reads the name of a file in spool/active.
 func ParseActive(s string) (ActiveName, error) {
 	base, isYAML := strings.CutSuffix(s, ".yaml")
+	base, isCommitted := strings.CutSuffix(base, committed)
 	at := strings.LastIndexByte(base, '.')
 	if !isYAML || at < 0 {
 		return ActiveName{}, fmt.Errorf("%q is not an active name", s)
@@ -111,7 +120,7 @@ func ParseActive(s string) (ActiveName, error) {
 	if err != nil {
 		return ActiveName{}, fmt.Errorf("active name: %w", err)
 	}
-	return ActiveName{JobName: job, Instance: inst}, nil
+	return ActiveName{JobName: job, Instance: inst, Committed: isCommitted}, nil
 }
 
 // ParseQueue reads the name of a file in spool/queue.

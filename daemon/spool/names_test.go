@@ -38,7 +38,7 @@ func TestBadNames(t *testing.T) {
 		someJob + ".e0001.a0c0." + someInstance + ".yml",
 		someJob + ".e0001.a0c0.gpu-1.yaml",
 		"261331T101530-a1b2c3.e0001.a0c0." + someInstance + ".yaml", // no such month
-		someJob + ".e0001.a0c0." + someInstance + ".commit.yaml",
+		someJob + ".e0001.a0c0." + someInstance + ".committed.yaml",
 		"../" + someJob + ".e0001.a0c0." + someInstance + ".yaml",
 	} {
 		if n, err := ParseActive(name); err == nil {
@@ -90,7 +90,7 @@ func FuzzNames(f *testing.F) {
 }
 
 func FuzzFormat(f *testing.F) {
-	f.Add(Format{Version: 1, ID: "0123456789abcdef", UID: 999, GID: 999}.Bytes())
+	f.Add(Format{Version: 1, ID: "0123456789abcdef", UID: 999, GID: 999, Lease: DefaultLease}.Bytes())
 	f.Add([]byte("uredit-spool 1\nid 0123456789abcdef\nuid 1\ngid 2\nlease 180\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := ParseFormat(data)

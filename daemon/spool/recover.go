@@ -11,36 +11,74 @@ import (
 // MaxCrashes is how many processes a job may end before it is set aside.
 const MaxCrashes = 3
 
-// Recovery is what Recover found in active.
+// Recovery is what was taken from dead instances. Every claim has a new epoch
+// and is this process's.
 type Recovery struct {
-	Claims  []*Claim     // claimed and not yet accepted: to be examined again
-	Crashed []*Claim     // ended MaxCrashes processes: to be failed
-	Queued  []QueueName  // accepted jobs that wait again
-	Ended   []string     // over, but their process did not live to Forget them
-	Unknown []ActiveName // of instances that may live on another host; left alone
+	Claims    []*Claim     // claimed and not yet accepted: to be examined again
+	Jobs      []*Claim     // accepted: to be fenced and queued again
+	Committed []*Claim     // complete: to be published
+	Crashed   []*Claim     // ended MaxCrashes processes: to be failed
+	Ended     []string     // over, but their process did not live to Forget them
+	Unknown   []ActiveName // of instances that may live on another host; left alone
 }
 
-// Recover takes over what earlier processes of this host held. They are dead:
-// their host id is this host's, and this process holds its lock. Rank returns
-// the rank of an accepted job.
+// Recover takes what earlier processes of this host held. They are dead: their
+// host id is this host's, and this process holds its lock.
 //
 // A process that died with one job in its hands was ended by that job; after a
 // reboot nobody was, nor when its heartbeat is gone: then it closed the spool
 // and could not give the job back. With several in its hands each is a suspect,
 // and runs alone once.
-func (s *Spool) Recover(rank func(job string) int) (Recovery, error) {
-	var r Recovery
-	names, err := s.active()
+func (s *Spool) Recover() (Recovery, error) {
+	r, err := s.recover()
 	if err != nil {
 		return r, fmt.Errorf("recover: %w", err)
+	}
+	return r, nil
+}
+
+func (s *Spool) recover() (Recovery, error) {
+	own := func(i Instance) bool { return i.HostID == s.instance.HostID }
+	beating, err := s.beating()
+	if err != nil {
+		return Recovery{}, err
+	}
+	r, err := s.seize(own, func(n ActiveName, _ bool, held int) Mark {
+		if !beating[n.Instance] {
+			return Unmarked
+		}
+		return s.blame(n, held)
+	})
+	if err != nil {
+		return r, err
 	}
 	accepted, err := s.accepted()
 	if err != nil {
-		return r, fmt.Errorf("recover: %w", err)
+		return r, err
 	}
-	beating, err := s.beating()
+	for j := range accepted {
+		live, err := s.Live(j)
+		if err != nil {
+			return r, err
+		}
+		if !live {
+			r.Ended = append(r.Ended, j)
+		}
+	}
+	return r, s.sweep()
+}
+
+// seize takes what the dead hold. The mark of each says what the end of its
+// process means for it, which held so many jobs of its kind.
+func (s *Spool) seize(dead func(Instance) bool, mark func(n ActiveName, accepted bool, held int) Mark) (Recovery, error) {
+	var r Recovery
+	names, err := s.active()
 	if err != nil {
-		return r, fmt.Errorf("recover: %w", err)
+		return r, err
+	}
+	accepted, err := s.accepted()
+	if err != nil {
+		return r, err
 	}
 	// A job that runs is blamed without regard to the claims beside it, which
 	// only wait to be examined; of those one alone is examined at a time.
@@ -56,29 +94,15 @@ func (s *Spool) Recover(rank func(job string) int) (Recovery, error) {
 		switch {
 		case n.Instance == s.instance:
 			continue
-		case n.Instance.HostID != s.instance.HostID:
+		case !dead(n.Instance):
 			r.Unknown = append(r.Unknown, n)
 			continue
 		}
-		mark := Unmarked
-		if beating[n.Instance] {
-			mark = s.blame(n, held[hand{n.Instance, accepted[n.Job]}])
+		ok := accepted[n.Job]
+		m := mark(n, ok, held[hand{n.Instance, ok}])
+		if err := s.takeOver(&r, n, m, ok); err != nil && !errors.Is(err, ErrLost) {
+			return r, err
 		}
-		if err := s.takeOver(&r, n, mark, accepted[n.Job], rank); err != nil && !errors.Is(err, ErrLost) {
-			return r, fmt.Errorf("recover: %w", err)
-		}
-	}
-	for j := range accepted {
-		live, err := s.Live(j)
-		if err != nil {
-			return r, fmt.Errorf("recover: %w", err)
-		}
-		if !live {
-			r.Ended = append(r.Ended, j)
-		}
-	}
-	if err := s.sweep(); err != nil {
-		return r, fmt.Errorf("recover: %w", err)
 	}
 	return r, nil
 }
@@ -117,7 +141,7 @@ func (s *Spool) beating() (map[Instance]bool, error) {
 // blame says what a dead process's end means for one of the held jobs.
 func (s *Spool) blame(n ActiveName, held int) Mark {
 	switch {
-	case n.Instance.BootID != s.instance.BootID:
+	case n.Committed, n.Instance.BootID != s.instance.BootID:
 		return Unmarked
 	case held == 1:
 		return Crashed
@@ -140,23 +164,22 @@ func (s *Spool) accepted() (map[string]bool, error) {
 	return jobs, nil
 }
 
-func (s *Spool) takeOver(r *Recovery, n ActiveName, m Mark, accepted bool, rank func(string) int) error {
-	poison := n.marked(m).Crashes >= MaxCrashes
-	if accepted && !poison {
-		q, err := s.requeue(n, rank(n.Job), m)
-		if err == nil {
-			r.Queued = append(r.Queued, q)
-		}
-		return err
-	}
-	c := &Claim{ActiveName: ActiveName{JobName: n.marked(m), Instance: s.instance}}
+// takeOver renames a dead instance's name to one of this process's, with the
+// next epoch. Only who wins that rename goes on with the job.
+func (s *Spool) takeOver(r *Recovery, n ActiveName, m Mark, accepted bool) error {
+	c := &Claim{ActiveName: ActiveName{JobName: n.marked(m), Instance: s.instance, Committed: n.Committed}}
 	c.Epoch = min(c.Epoch+1, maxEpoch)
 	if err := s.move(path.Join(ActiveDir, n.String()), c.file()); err != nil {
 		return fmt.Errorf("take over %s: %w", n.Job, err)
 	}
-	if poison {
+	switch {
+	case c.Committed:
+		r.Committed = append(r.Committed, c)
+	case c.Crashes >= MaxCrashes:
 		r.Crashed = append(r.Crashed, c)
-	} else {
+	case accepted:
+		r.Jobs = append(r.Jobs, c)
+	default:
 		r.Claims = append(r.Claims, c)
 	}
 	return nil
@@ -165,7 +188,7 @@ func (s *Spool) takeOver(r *Recovery, n ActiveName, m Mark, accepted bool, rank 
 // sweep removes what this host's dead instances left beside names: temporary
 // files and heartbeats.
 func (s *Spool) sweep() error {
-	for _, dir := range []string{InboxDir, RejectedDir, FailedDir, DoneDir, QueueDir, ActiveDir, RequestsDir, IDsDir} {
+	for _, dir := range []string{InboxDir, ControlDir, RejectedDir, FailedDir, DoneDir, QueueDir, ActiveDir, RequestsDir, IDsDir, HostsDir} {
 		if err := s.write.sweep(s.root, dir); err != nil {
 			return err
 		}

@@ -34,19 +34,19 @@ func TestRecover(t *testing.T) {
 		want     string   // "claims crashed queued unknown", each name's counters
 	}{
 		{"nothing", true, nil, ""},
-		{"it ran alone: its crash", true, []string{j1 + ".e0002.a0c0.h_HOST_BOOT_000000001_aaaa.yaml"}, "queued:e0002.a0c1"},
+		{"it ran alone: its crash", true, []string{j1 + ".e0002.a0c0.h_HOST_BOOT_000000001_aaaa.yaml"}, "jobs:e0003.a0c1"},
 		{"two at once: suspects", true, []string{
 			j1 + ".e0002.a0c0.h_HOST_BOOT_000000001_aaaa.yaml",
-			j2 + ".e0005.a0c1.h_HOST_BOOT_000000001_aaaa.yaml"}, "queued:e0002.a0c0s queued:e0005.a0c1s"},
-		{"a suspect that dies alone is guilty", true, []string{j1 + ".e0002.a0c0s.h_HOST_BOOT_000000001_aaaa.yaml"}, "queued:e0002.a0c1"},
-		{"after a reboot nobody is", true, []string{j1 + ".e0002.a0c2.h_HOST_00000000_000000001_aaaa.yaml"}, "queued:e0002.a0c2"},
+			j2 + ".e0005.a0c1.h_HOST_BOOT_000000001_aaaa.yaml"}, "jobs:e0003.a0c0s jobs:e0006.a0c1s"},
+		{"a suspect that dies alone is guilty", true, []string{j1 + ".e0002.a0c0s.h_HOST_BOOT_000000001_aaaa.yaml"}, "jobs:e0003.a0c1"},
+		{"after a reboot nobody is", true, []string{j1 + ".e0002.a0c2.h_HOST_00000000_000000001_aaaa.yaml"}, "jobs:e0003.a0c2"},
 		{"the third death is the last", true, []string{j1 + ".e0009.a0c2.h_HOST_BOOT_000000001_aaaa.yaml"}, "crashed:e0010.a0c3"},
 		{"not yet accepted: examined again", false, []string{j1 + ".e0001.a0c0.h_HOST_BOOT_000000001_aaaa.yaml"}, "claims:e0002.a0c1"},
 		{"three deaths in the examination", false, []string{j1 + ".e0003.a0c2.h_HOST_BOOT_000000001_aaaa.yaml"}, "crashed:e0004.a0c3"},
 		{"another host's", true, []string{j1 + ".e0002.a0c0.h_zzzzzzzz_BOOT_000000001_aaaa.yaml"}, "unknown:e0002.a0c0"},
 		{"two dead processes, one job each", true, []string{
 			j1 + ".e0002.a0c0.h_HOST_BOOT_000000001_aaaa.yaml",
-			j2 + ".e0002.a0c0.h_HOST_BOOT_000000002_bbbb.yaml"}, "queued:e0002.a0c1 queued:e0002.a0c1"},
+			j2 + ".e0002.a0c0.h_HOST_BOOT_000000002_bbbb.yaml"}, "jobs:e0003.a0c1 jobs:e0003.a0c1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestRecover(t *testing.T) {
 			for _, n := range tt.dead {
 				death(t, s, tt.accepted, me.Replace(n))
 			}
-			r, err := s.Recover(func(string) int { return 4 })
+			r, err := s.Recover()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,8 +70,8 @@ func TestRecover(t *testing.T) {
 			for _, c := range r.Crashed {
 				counters("crashed", c.JobName)
 			}
-			for _, q := range r.Queued {
-				counters("queued", q.JobName)
+			for _, q := range r.Jobs {
+				counters("jobs", q.JobName)
 			}
 			for _, n := range r.Unknown {
 				counters("unknown", n.JobName)
@@ -79,8 +79,8 @@ func TestRecover(t *testing.T) {
 			if s := strings.Join(got, " "); s != tt.want {
 				t.Errorf("got %q, want %q", s, tt.want)
 			}
-			again, err := s.Recover(func(string) int { return 4 })
-			if err != nil || len(again.Claims)+len(again.Crashed)+len(again.Queued) > 0 {
+			again, err := s.Recover()
+			if err != nil || len(again.Claims)+len(again.Crashed)+len(again.Jobs) > 0 {
 				t.Errorf("a second Recover found %+v, %v", again, err)
 			}
 		})
@@ -95,7 +95,7 @@ func TestRecoverBlamesNobodyForACleanEnd(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := open(t, root, host).Recover(func(string) int { return 4 })
+	r, err := open(t, root, host).Recover()
 	if err != nil || len(r.Claims) != 1 || r.Claims[0].Job != c.Job || r.Claims[0].Alone() {
 		t.Errorf("recovered %+v, %v", r, err)
 	}
@@ -135,7 +135,7 @@ func TestRecoverLeavesWhatItDoesNotKnow(t *testing.T) {
 	}
 	mine := ActiveDir + "/.tmp-" + s.instance.HostID + "-12345678"
 	os.WriteFile(filepath.Join(s.Path(), mine), nil, 0o644)
-	if _, err := s.Recover(func(string) int { return 4 }); err != nil {
+	if _, err := s.Recover(); err != nil {
 		t.Fatal(err)
 	}
 	wantFiles(t, s, ActiveDir+"/README", ActiveDir+"/260101T000000-aaaaaa.e0002.a0c0.h.yaml",

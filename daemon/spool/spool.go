@@ -35,6 +35,7 @@ type Spool struct {
 	instance Instance
 	lock     *os.File
 	beat     *heartbeat
+	live     liveness
 	write    writer
 	// rename is root.Rename, sync is syncDir; tests put unreliable ones in their
 	// place.
@@ -108,6 +109,8 @@ func (s *Spool) open(o Options) (err error) {
 		return err
 	}
 	s.instance = newInstance(host, hostID, boot, time.Now())
+	s.live.clock, s.live.observer = bootClock, newObserver(s.format.Lease)
+	s.live.beaten.Store(int64(bootClock()))
 	s.beat, err = startHeartbeat(s.root, s.instance)
 	return err
 }

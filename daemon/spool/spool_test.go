@@ -108,7 +108,7 @@ func TestOpenMakesTheTree(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	format := func(version, uid int) []byte {
-		return Format{Version: version, ID: strings.Repeat("a", 16), UID: uid, GID: os.Getegid()}.Bytes()
+		return Format{Version: version, ID: strings.Repeat("a", 16), UID: uid, GID: os.Getegid(), Lease: DefaultLease}.Bytes()
 	}
 	tests := []struct {
 		name    string
@@ -227,7 +227,7 @@ func TestLifeOfAJob(t *testing.T) {
 	if err := s.Done(c); err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.Recover(func(string) int { return 4 })
+	r, err := s.Recover()
 	if err != nil || !slices.Equal(r.Ended, []string{j}) {
 		t.Errorf("Recover finds the ended %q, %v, want %s", r.Ended, err, j)
 	}

@@ -1,0 +1,250 @@
+package daemon
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"uredit/daemon/report"
+	"uredit/daemon/roots"
+	"uredit/daemon/spool"
+)
+
+// commitName is, in an attempt's directory, the record of a finished edit.
+const commitName = "commit.json"
+
+// A commit is the record of an edit whose results are complete and synced. Once
+// the spool's name of the job says so too, the edit is never made again: whoever
+// has the job gives the files their public names.
+type commit struct {
+	Files    []commitFile  `json:"files"`
+	Mask     string        `json:"mask,omitempty"` // public name of the mask preview
+	Result   report.Result `json:"result"`
+	Warnings []string      `json:"warnings,omitempty"`
+}
+
+// commitFile is one result on its way out.
+type commitFile struct {
+	From   string `json:"from"` // below the attempt's working directory
+	To     string `json:"to"`   // in the output directory
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// prepare seals the results of an attempt, from a file of its working directory
+// to a public name each, and writes down what is to be published.
+func (a *attempt) prepare(c commit, files map[string]string) (commit, error) {
+	for from, to := range files {
+		f, err := a.seal(from)
+		if err != nil {
+			return commit{}, fmt.Errorf("seal %s: %w", to, err)
+		}
+		f.To = to
+		c.Files = append(c.Files, f)
+	}
+	slices.SortFunc(c.Files, func(x, y commitFile) int { return strings.Compare(x.To, y.To) })
+	return c, a.writeCommit(c)
+}
+
+// writeCommit leaves a commit in the attempt's directory, durably.
+func (a *attempt) writeCommit(c commit) error {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", commitName, err)
+	}
+	f, err := a.files.OpenFile(commitName+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := a.files.Rename(commitName+".tmp", commitName); err != nil {
+		return err
+	}
+	return errors.Join(syncNames(a.work), syncNames(a.files))
+}
+
+// syncNames makes the names in a directory durable, where the file system can.
+func syncNames(dir *os.Root) error {
+	f, err := dir.Open(".")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) {
+		return err
+	}
+	return nil
+}
+
+// describe tells what a published result is, all but that it is finished.
+func (a *attempt) describe(c commit) {
+	if c.Mask != "" {
+		a.rep.MaskReady(c.Mask)
+	}
+	for _, text := range c.Warnings {
+		a.rep.Warn("pipeline", text)
+	}
+}
+
+// seal makes one result durable, readable by others, and known by its hash.
+func (a *attempt) seal(from string) (commitFile, error) {
+	f, err := a.work.Open(from)
+	if err != nil {
+		return commitFile{}, err
+	}
+	defer f.Close()
+	if err := errors.Join(f.Chmod(0o664), f.Sync()); err != nil {
+		return commitFile{}, err
+	}
+	sum := sha256.New()
+	n, err := io.Copy(sum, f)
+	return commitFile{From: from, Bytes: n, SHA256: hex.EncodeToString(sum.Sum(nil))}, err
+}
+
+// rollForward publishes a committed job that its owner did not live to publish.
+func (d *Daemon) rollForward(w *work) error {
+	err := d.forward(w)
+	switch {
+	case err == nil:
+		return d.recordDone(w)
+	case passing(err), errors.Is(err, spool.ErrLost):
+		return err
+	}
+	return d.fail(w, explain(err)) // its results, or the place for them, are gone
+}
+
+func (d *Daemon) forward(w *work) error {
+	out, err := d.roots.OpenDir(w.request.OutputDir)
+	if err != nil {
+		return err
+	}
+	j := w.claim.Job
+	c, from, err := readCommit(out, j)
+	if err != nil {
+		if _, done := finishedStatus(out, j); !done {
+			return errors.Join(err, out.Close())
+		}
+	}
+	a, err := openAttempt(out, w.claim.JobName, func() error { return d.mine(w.claim) })
+	if err != nil {
+		return err
+	}
+	if from != "" {
+		// The record moves on before what it names does: whoever comes after this
+		// process finds one of the two complete.
+		err = errors.Join(a.writeCommit(c), publishCommitted(out, from, c))
+	}
+	if err == nil {
+		err = clearAttempts(out, j, w.claim.Epoch) // the dead owner is shut out from here on
+	}
+	if err == nil {
+		err = d.tellFinished(a, w, c)
+	}
+	a.keep = err != nil
+	return errors.Join(err, a.close())
+}
+
+// tellFinished says that a job is finished, if its last owner did not get so far.
+func (d *Daemon) tellFinished(a *attempt, w *work, c commit) error {
+	if status, done := finishedStatus(a.out, w.claim.Job); done {
+		return replaceStatus(a.out, a.dir, status)
+	}
+	if err := d.startReport(a, w, ""); err != nil {
+		return err
+	}
+	a.describe(c)
+	return a.rep.Finish(c.Result)
+}
+
+// A goneError says that a result that was complete is there no longer.
+type goneError struct{ name string }
+
+func (e *goneError) Error() string {
+	return fmt.Sprintf("%s was complete, and is gone or another file", e.name)
+}
+
+// readCommit returns the newest commit of a job, and the directory in which its
+// files are.
+func readCommit(out *roots.Dir, j string) (c commit, dir string, err error) {
+	work, err := out.Open(spool.WorkDir + "/.")
+	if err != nil {
+		return commit{}, "", &goneError{name: spool.WorkDir}
+	}
+	defer work.Close()
+	names, err := work.Readdirnames(-1)
+	if err != nil {
+		return commit{}, "", err
+	}
+	slices.Sort(names)
+	for _, name := range slices.Backward(names) {
+		if _, is := attemptEpoch(name, j); !is {
+			continue
+		}
+		data, err := out.ReadRegular(path.Join(spool.WorkDir, name, commitName))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return commit{}, "", err
+		}
+		if err := json.Unmarshal(data, &c); err != nil {
+			return commit{}, "", &goneError{name: commitName}
+		}
+		return c, path.Join(spool.WorkDir, name), nil
+	}
+	return commit{}, "", &goneError{name: commitName}
+}
+
+// publishCommitted gives the files of a commit their public names. One that has
+// its name already is left. Each is compared with its hash: an instance that was
+// shut out may still write in a file that it holds open.
+func publishCommitted(out *roots.Dir, dir string, c commit) error {
+	for _, f := range c.Files {
+		from := path.Join(dir, workName, f.From)
+		is, err := sameContent(out, from, f)
+		if err == nil && is {
+			if err = out.Rename(from, f.To); errors.Is(err, fs.ErrNotExist) {
+				is, err = false, nil // its owner lives and was faster
+			}
+		}
+		if err == nil && !is {
+			if is, err = sameContent(out, f.To, f); err == nil && !is {
+				err = &goneError{name: f.To}
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("publish %s: %w", f.To, err)
+		}
+	}
+	return nil
+}
+
+func sameContent(out *roots.Dir, name string, want commitFile) (bool, error) {
+	info, err := out.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (!info.Mode().IsRegular() || info.Size() != want.Bytes) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	f, err := out.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	_, err = io.Copy(sum, f)
+	return hex.EncodeToString(sum.Sum(nil)) == want.SHA256, err
+}

@@ -1,0 +1,87 @@
+package spool
+
+import (
+	"fmt"
+	"path"
+	"slices"
+)
+
+// TakeOver makes this process's own what dead instances of other hosts hold.
+// Each job is taken by one rename that only one of several hosts can win; what
+// the dead instance may still write is shut out afterwards, by emptying and
+// removing its attempt's directory, before anything of the job is published.
+//
+// Nobody knows what ended the other host: a job that it ran is a suspect, and
+// runs alone next.
+func (s *Spool) TakeOver(dead []Instance) (Recovery, error) {
+	mark := func(n ActiveName, accepted bool, _ int) Mark {
+		if accepted {
+			return Suspect
+		}
+		return Unmarked
+	}
+	r, err := s.seize(func(i Instance) bool { return slices.Contains(dead, i) }, mark)
+	if err != nil {
+		return r, fmt.Errorf("take over: %w", err)
+	}
+	return r, nil
+}
+
+// Holds reports whether a claim is still this process's. A listing that is
+// certainly fresh decides: a process that stood still, or was cut off, may have
+// lost its jobs without having been told.
+func (s *Spool) Holds(c *Claim) (bool, error) {
+	if err := s.stir(ActiveDir); err != nil {
+		return false, fmt.Errorf("look for %s: %w", c.Job, err)
+	}
+	there, err := contains(s.root, c.file())
+	if err != nil {
+		return false, fmt.Errorf("look for %s: %w", c.Job, err)
+	}
+	return there, nil
+}
+
+// Held lists the jobs that this process holds, as the spool shows them.
+func (s *Spool) Held() ([]ActiveName, error) {
+	names, err := s.active()
+	if err != nil {
+		return nil, fmt.Errorf("list what is held: %w", err)
+	}
+	return slices.DeleteFunc(names, func(n ActiveName) bool { return n.Instance != s.instance }), nil
+}
+
+// Adopt takes a job anew that Held showed and that nothing in this process works
+// on: the answer to the rename that took it was lost, or its publication had an
+// error. What was begun with the old epoch is to be shut out as if it were
+// another's.
+func (s *Spool) Adopt(n ActiveName) (*Claim, error) {
+	c := &Claim{ActiveName: n}
+	c.Epoch = min(c.Epoch+1, maxEpoch)
+	if err := s.move(path.Join(ActiveDir, n.String()), c.file()); err != nil {
+		return nil, fmt.Errorf("take up %s: %w", n.Job, err)
+	}
+	return c, nil
+}
+
+// Accepted reports whether a job's request was accepted. Other jobs are to be
+// examined.
+func (s *Spool) Accepted(job string) (bool, error) {
+	there, err := contains(s.root, requestFile(job))
+	if err != nil {
+		return false, fmt.Errorf("look for the request of %s: %w", job, err)
+	}
+	return there, nil
+}
+
+// Commit is the point after which a job is not run again: its results are
+// complete and only their names are missing. Whoever takes the job over now
+// goes on from there. ErrLost says that somebody did so before.
+func (s *Spool) Commit(c *Claim) error {
+	next := *c
+	next.Committed = true
+	if err := s.move(c.file(), path.Join(ActiveDir, next.ActiveName.String())); err != nil {
+		return fmt.Errorf("commit %s: %w", c.Job, err)
+	}
+	c.Committed = true
+	return nil
+}

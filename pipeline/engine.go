@@ -2,18 +2,16 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
 
-	"uredit/pipeline/fault"
 	"uredit/pipeline/frame"
 	"uredit/pipeline/pix2pix"
 	"uredit/pipeline/segment"
 	"uredit/pipeline/tensor"
 )
 
-// Engine edits videos on one device. Networks stay loaded between edits. One
-// goroutine uses it at a time; another device has another Engine.
+// Engine edits videos on one device. The models of an edit stay loaded until an
+// edit uses others, or their files have changed. One goroutine uses an Engine at a
+// time; another device has another Engine.
 type Engine struct {
 	Video Video
 	// NewOps makes the pixel operations of one step; each step has its own.
@@ -28,8 +26,8 @@ type Engine struct {
 	// alone. It is for benchmarks.
 	Serial bool
 
-	detectors map[string]*segment.Detector
-	editors   map[string]*pix2pix.Editor
+	segmenter kept[*segment.Detector]
+	editor    kept[*pix2pix.Editor]
 }
 
 // Edit runs one edit from the input to the files in spec.Work. It reports
@@ -51,54 +49,4 @@ func (e *Engine) Edit(ctx context.Context, spec Spec, report func(Progress)) (Re
 		}
 	}
 	return r.result, nil
-}
-
-// detector returns the segmenter of a folder, loaded on first use.
-func (e *Engine) detector(folder string) (*segment.Detector, error) {
-	folder, err := choose(folder, e.SegmenterModel)
-	if err != nil {
-		return nil, err
-	}
-	if d, ok := e.detectors[folder]; ok {
-		return d, nil
-	}
-	d, err := segment.Open(folder, e.Load)
-	if err != nil {
-		return nil, fmt.Errorf("load segmenter: %w", err)
-	}
-	if e.detectors == nil {
-		e.detectors = map[string]*segment.Detector{}
-	}
-	e.detectors[folder] = d
-	return d, nil
-}
-
-// editor returns the editor of a folder, loaded on first use.
-func (e *Engine) editor(folder string) (*pix2pix.Editor, error) {
-	folder, err := choose(folder, e.EditorModel)
-	if err != nil {
-		return nil, err
-	}
-	if p, ok := e.editors[folder]; ok {
-		return p, nil
-	}
-	p, err := pix2pix.Open(folder, e.Load)
-	if err != nil {
-		return nil, fmt.Errorf("load editor: %w", err)
-	}
-	if e.editors == nil {
-		e.editors = map[string]*pix2pix.Editor{}
-	}
-	e.editors[folder] = p
-	return p, nil
-}
-
-func choose(folder string, byDefault func() (string, error)) (string, error) {
-	if folder != "" {
-		return filepath.Clean(folder), nil
-	}
-	if byDefault == nil {
-		return "", fault.New(fault.ModelMissing, "", fmt.Errorf("no model is configured"))
-	}
-	return byDefault()
 }

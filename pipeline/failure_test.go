@@ -159,8 +159,8 @@ func (s *flow) Warnings() []string { return nil }
 
 // load wraps a loader: the graph in folder or file "x" fails at "run x n".
 func (v *failing) load(load tensor.Loader) tensor.Loader {
-	return func(path string) (tensor.Model, error) {
-		m, err := load(path)
+	return func(ctx context.Context, path string) (tensor.Model, error) {
+		m, err := load(ctx, path)
 		if err != nil {
 			return nil, err
 		}
@@ -188,8 +188,16 @@ func (m *stopped) Run(ctx context.Context, in, out []*tensor.Tensor) error {
 }
 
 // editFailing runs an edit of a small clip in which one call fails, and returns
-// the stages that were reported.
+// how far each stage came.
 func editFailing(t *testing.T, v *failing, serial bool) (stages map[pipeline.Stage]int, result pipeline.Result, err error) {
+	t.Helper()
+	e := shared.engine()
+	e.Load, e.Serial = v.load(e.Load), serial
+	return v.edit(t.Context(), t, e, nil)
+}
+
+// edit runs an edit of five frames on e.
+func (v *failing) edit(ctx context.Context, t *testing.T, e *pipeline.Engine, change func(*pipeline.Spec)) (stages map[pipeline.Stage]int, result pipeline.Result, err error) {
 	t.Helper()
 	v.clip, v.frames = redBall(64, 48, 14), 5
 	work, err := os.OpenRoot(t.TempDir())
@@ -200,10 +208,12 @@ func editFailing(t *testing.T, v *failing, serial bool) (stages map[pipeline.Sta
 	s := spec()
 	s.Work, s.InputName = work, "clip.mp4"
 	s.Steps, s.EditSize, s.ErodeKernel, s.Feather, s.CropPadding, s.SmoothingWindow = 1, 64, 2, 1, 8, 5
-	e := shared.engine()
-	e.Video, e.Load, e.Serial = v, v.load(e.Load), serial
+	if change != nil {
+		change(&s)
+	}
+	e.Video = v
 	stages = map[pipeline.Stage]int{}
-	result, err = e.Edit(t.Context(), s, func(p pipeline.Progress) { stages[p.Stage] = max(stages[p.Stage], p.Frame) })
+	result, err = e.Edit(ctx, s, func(p pipeline.Progress) { stages[p.Stage] = max(stages[p.Stage], p.Frame) })
 	return stages, result, err
 }
 

@@ -93,11 +93,11 @@ func (b *bench) withTracker(t *testing.T) *pipeline.Engine {
 	}
 	e := b.engine()
 	e.SegmenterModel = func() (string, error) { return dir, nil }
-	e.Load = func(path string) (tensor.Model, error) {
+	e.Load = func(ctx context.Context, path string) (tensor.Model, error) {
 		if g := graphs[filepath.Base(path)]; g != nil {
 			return g, nil
 		}
-		m, err := b.device.Load(path)
+		m, err := b.device.Load(ctx, path)
 		if filepath.Base(path) == "vision_encoder.onnx" && err == nil {
 			return featured{m}, nil
 		}

@@ -33,8 +33,8 @@ func BenchmarkPixelPath(b *testing.B) {
 	engine := shared.engine()
 	engine.Video, engine.Serial = tape, true
 	var echoes time.Duration
-	engine.Load = func(path string) (tensor.Model, error) {
-		m, err := shared.device.Load(path)
+	engine.Load = func(ctx context.Context, path string) (tensor.Model, error) {
+		m, err := shared.device.Load(ctx, path)
 		return &echo{Model: m, spent: &echoes}, err
 	}
 	edit := func(n int, report func(pipeline.Progress)) pipeline.Result {

@@ -60,10 +60,7 @@ func (r *run) probe(ctx context.Context) error {
 		return err
 	}
 	r.send(Progress{Stage: Extracting, Total: r.total(), Message: "loading the models", Input: &r.result.Input})
-	if r.detector, err = r.engine.detector(r.spec.SegmenterModel); err != nil {
-		return err
-	}
-	if r.editor, err = r.engine.editor(r.spec.EditorModel); err != nil {
+	if r.detector, r.editor, err = r.engine.models(ctx, &r.spec); err != nil {
 		return err
 	}
 	r.warn(r.editor.Warnings()...)

@@ -40,8 +40,8 @@ func (m watched) Run(ctx context.Context, in, out []*tensor.Tensor) error {
 
 // load wraps a loader.
 func (w *witness) load(load tensor.Loader) tensor.Loader {
-	return func(path string) (tensor.Model, error) {
-		m, err := load(path)
+	return func(ctx context.Context, path string) (tensor.Model, error) {
+		m, err := load(ctx, path)
 		switch {
 		case err != nil:
 			return nil, err

@@ -49,7 +49,7 @@ func runPix2Pix(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	editor, err := pix2pix.Open(folder, load)
+	editor, err := pix2pix.Open(ctx, folder, load)
 	if err != nil {
 		return err
 	}

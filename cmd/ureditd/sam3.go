@@ -66,7 +66,7 @@ func runSAM3(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	detector, err := segment.Open(folder, load)
+	detector, err := segment.Open(ctx, folder, load)
 	if err != nil {
 		return err
 	}

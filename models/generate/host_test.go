@@ -54,7 +54,7 @@ func newHost(t testing.TB, palette []colour) *host {
 // run runs one graph and returns the outputs asked for, in order.
 func (h *host) run(t testing.TB, graph string, in []*tensor.Tensor, names ...string) []*tensor.Tensor {
 	t.Helper()
-	m, err := h.load(filepath.Join(h.dir, graph))
+	m, err := h.load(t.Context(), filepath.Join(h.dir, graph))
 	if err != nil {
 		t.Fatal(err)
 	}

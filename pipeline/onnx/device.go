@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,7 +13,6 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"uredit/pipeline/fault"
-	"uredit/pipeline/tensor"
 )
 
 // Options say how a device runs its graphs. The zero value is the library's
@@ -34,7 +32,9 @@ type Device struct {
 	cuda    int // device_id; -1 for the CPU
 	options Options
 
-	mu       sync.Mutex
+	loading chan struct{} // holds one element while a graph is loaded, or at the end
+
+	mu       sync.Mutex // guards what follows
 	closed   bool
 	sessions map[string]*session // by absolute path
 }
@@ -60,7 +60,7 @@ func (r *Runtime) Device(spec string, o Options) (*Device, error) {
 			return nil, fmt.Errorf("device %s: %w", spec, err)
 		}
 	}
-	d := &Device{runtime: r, name: spec, cuda: card, options: o, sessions: make(map[string]*session)}
+	d := &Device{runtime: r, name: spec, cuda: card, options: o, loading: make(chan struct{}, 1), sessions: make(map[string]*session)}
 	if err := d.probe(); err != nil {
 		hint := "the ONNX Runtime library in use does not work on this machine"
 		if card >= 0 {
@@ -204,64 +204,4 @@ func (d *Device) cudaSettings() map[string]string {
 		settings["gpu_mem_limit"] = strconv.FormatInt(d.options.MemoryLimit, 10)
 	}
 	return settings
-}
-
-// Load opens the graph in a file, or returns the one that is open already. A
-// file that was replaced since is loaded anew; a model of the old file then
-// refuses to run. Load is a tensor.Loader.
-func (d *Device) Load(path string) (tensor.Model, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, fmt.Errorf("load model: %w", err)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return nil, fmt.Errorf("load model %s: device %s is closed", path, d.name)
-	}
-	file, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fault.New(fault.ModelMissing, "the model folder is incomplete: copy or export it again",
-			fmt.Errorf("load model: %w", err))
-	case err != nil:
-		return nil, fault.New(fault.ModelInvalid, "the daemon's user must be able to read the model folder",
-			fmt.Errorf("load model: %w", err))
-	}
-	old := d.sessions[path]
-	if old != nil && sameFile(old.file, file) {
-		return old, nil
-	}
-	if old != nil {
-		// Before the new one, so that a card need not hold both.
-		old.close()
-		delete(d.sessions, path)
-	}
-	s, err := d.open(path, file)
-	if err != nil {
-		return nil, err
-	}
-	d.sessions[path] = s
-	return s, nil
-}
-
-func sameFile(a, b fs.FileInfo) bool {
-	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
-}
-
-// Close closes the device's graphs; runs under way are waited for. Models of a
-// closed device refuse to run.
-func (d *Device) Close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return nil
-	}
-	d.closed = true
-	for _, s := range d.sessions {
-		s.close()
-	}
-	clear(d.sessions)
-	d.runtime.remove(d)
-	return nil
 }

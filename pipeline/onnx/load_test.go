@@ -1,10 +1,13 @@
 package onnx
 
 import (
+	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"uredit/pipeline/fault"
@@ -28,6 +31,54 @@ func TestLoadKeepsAndReplaces(t *testing.T) {
 	err := first.Run(t.Context(), nil, nil)
 	if err == nil || !strings.Contains(err.Error(), "replaced") {
 		t.Errorf("the old model: %v", err)
+	}
+}
+
+// TestLoadEnds ends a load that the library does not finish: here, because the
+// file is a pipe that nobody writes to.
+func TestLoadEnds(t *testing.T) {
+	d := cpu(t)
+	pipe := filepath.Join(t.TempDir(), "m.onnx")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	ended := make(chan error, 2)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	for range 2 { // one loads, the other waits
+		go func() {
+			_, err := d.Load(ctx, pipe)
+			ended <- err
+		}()
+	}
+	cancel(errStopped)
+	for range 2 {
+		if err := <-ended; err != errStopped {
+			t.Errorf("got error %v, want the cause", err)
+		}
+	}
+	out, err := os.OpenFile(pipe, os.O_RDWR, 0) // does not wait for a reader
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	load(t, d, addition(float32Type, 1).save(t, "add.onnx"))
+}
+
+// TestCloseModel gives one graph back; the device loads it anew.
+func TestCloseModel(t *testing.T) {
+	d := cpu(t)
+	path := addition(float32Type, 1).save(t, "add.onnx")
+	first := load(t, d, path)
+	for range 2 {
+		if err := first.(io.Closer).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := first.Run(t.Context(), nil, nil); err == nil || !strings.Contains(err.Error(), "closed") {
+		t.Errorf("a closed model: %v", err)
+	}
+	if second := load(t, d, path); second == first {
+		t.Error("a closed model came back")
 	}
 }
 
@@ -56,7 +107,7 @@ func TestLoadRefuses(t *testing.T) {
 		{write("operator.onnx", unknownOp.model()), fault.ModelInvalid, "NoSuchOperator"},
 		{write("double.onnx", addition(double, 1).model()), fault.ModelInvalid, `"x" is no tensor of`},
 	} {
-		_, err := cpu(t).Load(c.path)
+		_, err := cpu(t).Load(t.Context(), c.path)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got error %v, want one with %q", c.path, err, c.want)
 			continue
@@ -77,7 +128,7 @@ func TestClosedDevice(t *testing.T) {
 	if err := m.Run(t.Context(), nil, nil); err == nil {
 		t.Error("a model of a closed device ran")
 	}
-	if _, err := d.Load(path); err == nil {
+	if _, err := d.Load(t.Context(), path); err == nil {
 		t.Error("a closed device loaded a model")
 	}
 }

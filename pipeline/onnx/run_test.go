@@ -12,7 +12,7 @@ import (
 
 func load(t testing.TB, d *Device, path string) tensor.Model {
 	t.Helper()
-	m, err := d.Load(path)
+	m, err := d.Load(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

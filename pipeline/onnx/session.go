@@ -14,8 +14,9 @@ import (
 // session is one loaded graph. Runs from several goroutines wait for each
 // other.
 type session struct {
-	path string
-	file fs.FileInfo // what was loaded
+	device *Device
+	path   string
+	file   fs.FileInfo // what was loaded
 
 	inputs, outputs         []tensor.Info
 	inputIndex, outputIndex map[string]int
@@ -35,7 +36,7 @@ type session struct {
 	transient []ort.Value      // scalars
 }
 
-// open loads the graph in a file. The caller holds d.mu.
+// open loads the graph in a file.
 func (d *Device) open(path string, file fs.FileInfo) (*session, error) {
 	const hint = "the file is damaged or holds another kind of graph: copy or export the model again"
 	invalid := func(err error) error {
@@ -64,7 +65,7 @@ func (d *Device) open(path string, file fs.FileInfo) (*session, error) {
 		return nil, invalid(err)
 	}
 	return &session{
-		path: path, file: file,
+		device: d, path: path, file: file,
 		inputs: infos(h.inputs), outputs: infos(h.outputs),
 		inputIndex: index(h.inputs), outputIndex: index(h.outputs),
 		busy: make(chan struct{}, 1),
@@ -120,9 +121,15 @@ func (s *session) Inputs() []tensor.Info { return s.inputs }
 // Outputs returns what Run can be asked for, in the graph's order.
 func (s *session) Outputs() []tensor.Info { return s.outputs }
 
-func (s *session) close() {
+// Close gives back what the graph holds; a run under way is waited for. The
+// error is nil.
+func (s *session) Close() error {
 	s.busy <- struct{}{}
 	defer func() { <-s.busy }()
+	if s.ort == nil {
+		return nil
+	}
+	s.device.forget(s)
 	for i := range s.in {
 		s.in[i].release()
 	}
@@ -132,4 +139,5 @@ func (s *session) close() {
 	s.control.Destroy()
 	s.ort.Destroy()
 	s.ort = nil
+	return nil
 }

@@ -38,19 +38,18 @@ type Editor struct {
 // and scheduler may be missing. What inputs and outputs are called and how large
 // latents are is read from the graphs; small runs at load find the VAE's factor
 // and the sizes that the UNet takes.
-func Open(dir string, load tensor.Loader) (*Editor, error) {
+func Open(ctx context.Context, dir string, load tensor.Loader) (*Editor, error) {
 	e := &Editor{}
-	if err := e.openText(dir, load); err != nil {
+	if err := e.openText(ctx, dir, load); err != nil {
 		return nil, err
 	}
-	if err := e.openGraphs(dir, load); err != nil {
+	if err := e.openGraphs(ctx, dir, load); err != nil {
 		return nil, err
 	}
 	if err := e.openScheduler(dir); err != nil {
 		return nil, err
 	}
-	// Loading belongs to no job, and no run here takes long.
-	if err := e.probe(context.Background(), dir); err != nil {
+	if err := e.probe(ctx, dir); err != nil {
 		return nil, err
 	}
 	return e, nil
@@ -63,12 +62,12 @@ func (e *Editor) Multiple() int { return e.multiple }
 // Warnings returns sentences about what the folder lacks.
 func (e *Editor) Warnings() []string { return e.warnings }
 
-func (e *Editor) openText(dir string, load tensor.Loader) error {
+func (e *Editor) openText(ctx context.Context, dir string, load tensor.Loader) error {
 	var err error
 	if e.tokenizer, err = text.Load(filepath.Join(dir, "tokenizer")); err != nil {
 		return err
 	}
-	g, err := openGraph(dir, "text_encoder", load)
+	g, err := openGraph(ctx, dir, "text_encoder", load)
 	if err != nil {
 		return err
 	}
@@ -89,15 +88,15 @@ func (e *Editor) openText(dir string, load tensor.Loader) error {
 	return nil
 }
 
-func (e *Editor) openGraphs(dir string, load tensor.Loader) error {
-	g, err := openGraph(dir, "unet", load)
+func (e *Editor) openGraphs(ctx context.Context, dir string, load tensor.Loader) error {
+	g, err := openGraph(ctx, dir, "unet", load)
 	if err != nil {
 		return err
 	}
 	if e.unet, err = g.unet(); err != nil {
 		return err
 	}
-	if g, err = openGraph(dir, "vae_encoder", load); err != nil {
+	if g, err = openGraph(ctx, dir, "vae_encoder", load); err != nil {
 		return err
 	}
 	e.toLatents, err = g.vae(port{"the picture", []string{"sample"}, []int{4}, isFloat},
@@ -105,7 +104,7 @@ func (e *Editor) openGraphs(dir string, load tensor.Loader) error {
 	if err != nil {
 		return err
 	}
-	if g, err = openGraph(dir, "vae_decoder", load); err != nil {
+	if g, err = openGraph(ctx, dir, "vae_decoder", load); err != nil {
 		return err
 	}
 	e.toPicture, err = g.vae(port{"the latents", []string{"latent_sample"}, []int{4}, isFloat},

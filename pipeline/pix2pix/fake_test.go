@@ -177,7 +177,7 @@ func (w *world) script() {
 	}
 }
 
-func (w *world) load(path string) (tensor.Model, error) {
+func (w *world) load(_ context.Context, path string) (tensor.Model, error) {
 	switch filepath.Base(filepath.Dir(path)) {
 	case "text_encoder":
 		return w.text, nil
@@ -193,7 +193,7 @@ func (w *world) load(path string) (tensor.Model, error) {
 
 func (w *world) open(t testing.TB) *Editor {
 	t.Helper()
-	e, err := Open(w.dir, w.load)
+	e, err := Open(t.Context(), w.dir, w.load)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,12 +21,12 @@ type graph struct {
 }
 
 // openGraph loads part/model.onnx.
-func openGraph(dir, part string, load tensor.Loader) (graph, error) {
+func openGraph(ctx context.Context, dir, part string, load tensor.Loader) (graph, error) {
 	g := graph{path: filepath.Join(dir, part, "model.onnx")}
 	if _, err := os.Stat(g.path); err != nil {
 		return g, missing(err)
 	}
-	model, err := load(g.path)
+	model, err := load(ctx, g.path)
 	if err != nil {
 		return g, g.invalid(err)
 	}

@@ -1,6 +1,7 @@
 package pix2pix
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -206,7 +207,7 @@ func TestBrokenFolders(t *testing.T) {
 			if tt.change != nil {
 				tt.change(w)
 			}
-			_, err := Open(w.dir, w.load)
+			_, err := Open(t.Context(), w.dir, w.load)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -224,8 +225,34 @@ func TestBrokenFolders(t *testing.T) {
 
 func TestLoaderErrors(t *testing.T) {
 	w := newWorld(t, nil)
-	_, err := Open(w.dir, func(string) (tensor.Model, error) { return nil, errors.New("protobuf parsing failed") })
+	_, err := Open(t.Context(), w.dir, func(context.Context, string) (tensor.Model, error) { return nil, errors.New("protobuf parsing failed") })
 	if fault.Of(err).Code != fault.ModelInvalid || !strings.Contains(err.Error(), "text_encoder/model.onnx: protobuf") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// TestOpenEnds ends Open while a network is tried out.
+func TestOpenEnds(t *testing.T) {
+	w := newWorld(t, nil)
+	why := errors.New("somebody said stop")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	_, err := Open(ctx, w.dir, func(ctx context.Context, path string) (tensor.Model, error) {
+		m, err := w.load(ctx, path)
+		return endless{m, func() { cancel(why) }}, err
+	})
+	if !errors.Is(err, why) {
+		t.Errorf("error is %v, want %v", err, why)
+	}
+}
+
+// endless is a graph that runs until its context ends.
+type endless struct {
+	tensor.Model
+	started func()
+}
+
+func (m endless) Run(ctx context.Context, _, _ []*tensor.Tensor) error {
+	m.started()
+	<-ctx.Done()
+	return context.Cause(ctx)
 }

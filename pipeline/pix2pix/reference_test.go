@@ -2,6 +2,7 @@ package pix2pix_test
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -172,8 +173,8 @@ func open(t testing.TB, dir string, wrap func(path string, m tensor.Model) tenso
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { finish(t, device.Close()) })
-	e, err := pix2pix.Open(dir, func(path string) (tensor.Model, error) {
-		m, err := device.Load(path)
+	e, err := pix2pix.Open(t.Context(), dir, func(ctx context.Context, path string) (tensor.Model, error) {
+		m, err := device.Load(ctx, path)
 		if err != nil || wrap == nil {
 			return m, err
 		}

@@ -54,7 +54,7 @@ func device(t testing.TB) *onnx.Device {
 // TestBuiltin finds each of two discs with the built-in bundle, and
 // compares its mask with the disc.
 func TestBuiltin(t *testing.T) {
-	d, err := segment.Open(filepath.Join(root(t), "models", "builtin", "sam3"), device(t).Load)
+	d, err := segment.Open(t.Context(), filepath.Join(root(t), "models", "builtin", "sam3"), device(t).Load)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestBuiltin(t *testing.T) {
 }
 
 func BenchmarkBuiltin(b *testing.B) {
-	d, err := segment.Open(filepath.Join(root(b), "models", "builtin", "sam3"), device(b).Load)
+	d, err := segment.Open(b.Context(), filepath.Join(root(b), "models", "builtin", "sam3"), device(b).Load)
 	if err != nil {
 		b.Fatal(err)
 	}

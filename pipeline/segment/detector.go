@@ -66,7 +66,7 @@ type Detection struct {
 
 // Open opens the detector in folder dir. Errors have the codes ModelMissing and
 // ModelInvalid.
-func Open(dir string, load tensor.Loader) (*Detector, error) {
+func Open(ctx context.Context, dir string, load tensor.Loader) (*Detector, error) {
 	c, err := readConfig(dir)
 	if err != nil {
 		return nil, err
@@ -80,16 +80,16 @@ func Open(dir string, load tensor.Loader) (*Detector, error) {
 		return nil, err
 	}
 	d := &Detector{config: c, tokenizer: tokenizer}
-	if d.text, err = load(textFile); err != nil {
+	if d.text, err = load(ctx, textFile); err != nil {
 		return nil, err
 	}
 	if err := d.checkText(); err != nil {
 		return nil, invalid(textFile, err)
 	}
-	if err := d.openNetwork(dir, load); err != nil {
+	if err := d.openNetwork(ctx, dir, load); err != nil {
 		return nil, err
 	}
-	if err := d.openTracker(dir, load); err != nil {
+	if err := d.openTracker(ctx, dir, load); err != nil {
 		return nil, err
 	}
 	for channel := range d.levels {
@@ -103,7 +103,7 @@ func Open(dir string, load tensor.Loader) (*Detector, error) {
 
 // openNetwork prefers the fused graph: the features between the two others are
 // the largest arrays there are.
-func (d *Detector) openNetwork(dir string, load tensor.Loader) error {
+func (d *Detector) openNetwork(ctx context.Context, dir string, load tensor.Loader) error {
 	detectorFile, err := find(dir, frameFiles)
 	var vision tensor.Model
 	if errors.Is(err, fs.ErrNotExist) {
@@ -111,7 +111,7 @@ func (d *Detector) openNetwork(dir string, load tensor.Loader) error {
 		if visionFile, err = find(dir, visionFiles); err != nil {
 			return err
 		}
-		if vision, err = load(visionFile); err != nil {
+		if vision, err = load(ctx, visionFile); err != nil {
 			return err
 		}
 		detectorFile, err = find(dir, detectorFiles)
@@ -119,7 +119,7 @@ func (d *Detector) openNetwork(dir string, load tensor.Loader) error {
 	if err != nil {
 		return err
 	}
-	detector, err := load(detectorFile)
+	detector, err := load(ctx, detectorFile)
 	if err != nil {
 		return err
 	}
@@ -130,11 +130,11 @@ func (d *Detector) openNetwork(dir string, load tensor.Loader) error {
 }
 
 // openTracker opens the tracker of a folder that has one.
-func (d *Detector) openTracker(dir string, load tensor.Loader) (err error) {
+func (d *Detector) openTracker(ctx context.Context, dir string, load tensor.Loader) (err error) {
 	if !track.Present(dir) {
 		return nil
 	}
-	if d.tracker, err = track.Open(dir, load, d.config.tracker); err != nil {
+	if d.tracker, err = track.Open(ctx, dir, load, d.config.tracker); err != nil {
 		return err
 	}
 	if err := d.network.track(track.FeatureNames()); err != nil {

@@ -322,7 +322,7 @@ func TestOpenRefuses(t *testing.T) {
 			if c.change != nil {
 				c.change(f)
 			}
-			_, err := Open(f.dir, f.load)
+			_, err := Open(t.Context(), f.dir, f.load)
 			if err == nil {
 				t.Fatal("it was opened")
 			}

@@ -278,17 +278,17 @@ func TestOpenTracker(t *testing.T) {
 	graphs := tracked(nil)
 	graphs["vision_encoder.onnx"].outputs = graphs["vision_encoder.onnx"].outputs[:2]
 	f := newFolder(t, graphs, nil)
-	if _, err := Open(f.dir, f.load); fault.Of(err).Code != fault.ModelInvalid || !strings.Contains(err.Error(), "trk_s1") {
+	if _, err := Open(t.Context(), f.dir, f.load); fault.Of(err).Code != fault.ModelInvalid || !strings.Contains(err.Error(), "trk_s1") {
 		t.Errorf("error %v, want ModelInvalid about trk_s1", err)
 	}
 	graphs = tracked(nil)
 	delete(graphs, "memory_encoder.onnx")
 	f = newFolder(t, graphs, nil)
-	if _, err := Open(f.dir, f.load); fault.Of(err).Code != fault.ModelMissing || !strings.Contains(err.Error(), "memory_encoder") {
+	if _, err := Open(t.Context(), f.dir, f.load); fault.Of(err).Code != fault.ModelMissing || !strings.Contains(err.Error(), "memory_encoder") {
 		t.Errorf("error %v, want ModelMissing about memory_encoder", err)
 	}
 	f = newFolder(t, tracked(nil), map[string]string{"sam3.json": `{"semantics":"none"}`})
-	if _, err := Open(f.dir, f.load); fault.Of(err).Code != fault.ModelInvalid {
+	if _, err := Open(t.Context(), f.dir, f.load); fault.Of(err).Code != fault.ModelInvalid {
 		t.Errorf("error %v, want ModelInvalid", err)
 	}
 }

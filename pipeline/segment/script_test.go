@@ -134,11 +134,13 @@ func newFolder(t testing.TB, graphs map[string]*scripted, files map[string]strin
 	return f
 }
 
-func (f *folder) load(path string) (tensor.Model, error) { return f.graphs[filepath.Base(path)], nil }
+func (f *folder) load(_ context.Context, path string) (tensor.Model, error) {
+	return f.graphs[filepath.Base(path)], nil
+}
 
 func (f *folder) open(t testing.TB) *Detector {
 	t.Helper()
-	d, err := Open(f.dir, f.load)
+	d, err := Open(t.Context(), f.dir, f.load)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,5 +56,7 @@ type Model interface {
 	Run(ctx context.Context, in, out []*Tensor) error
 }
 
-// Loader opens the graph in a file, or returns the open one.
-type Loader func(path string) (Model, error)
+// Loader opens the graph in a file, or returns the open one. A ctx that ends
+// makes it return context.Cause(ctx) at once. A Model that is an io.Closer may be
+// closed by who loaded it, and runs no more.
+type Loader func(ctx context.Context, path string) (Model, error)

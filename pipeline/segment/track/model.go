@@ -74,7 +74,7 @@ func Present(dir string) bool {
 
 // Open opens the tracker in folder dir. Errors have the codes ModelMissing and
 // ModelInvalid.
-func Open(dir string, load tensor.Loader, c Config) (*Model, error) {
+func Open(ctx context.Context, dir string, load tensor.Loader, c Config) (*Model, error) {
 	m := &Model{config: c}
 	for _, g := range []struct {
 		to      **graph
@@ -90,7 +90,7 @@ func Open(dir string, load tensor.Loader, c Config) (*Model, error) {
 		if _, err := os.Stat(path); err != nil {
 			return nil, fault.New(fault.ModelMissing, exportHint, fmt.Errorf("open tracker: %w", err))
 		}
-		model, err := load(path)
+		model, err := load(ctx, path)
 		if err != nil {
 			return nil, err
 		}

@@ -61,7 +61,7 @@ func TestOpen(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, config := newScript(), DefaultConfig()
 			c.change(s, &config)
-			m, err := Open(folder(t), s.load, config)
+			m, err := Open(t.Context(), folder(t), s.load, config)
 			if c.says == "" {
 				if err != nil {
 					t.Fatal(err)
@@ -92,7 +92,7 @@ func TestPresent(t *testing.T) {
 	if !Present(dir) {
 		t.Error("a folder with a part of a tracker has none: it would not be missed")
 	}
-	if _, err := Open(dir, newScript().load, DefaultConfig()); fault.Of(err).Code != fault.ModelMissing || !strings.Contains(err.Error(), stepFile) {
+	if _, err := Open(t.Context(), dir, newScript().load, DefaultConfig()); fault.Of(err).Code != fault.ModelMissing || !strings.Contains(err.Error(), stepFile) {
 		t.Errorf("error %v, want ModelMissing about %s", err, stepFile)
 	}
 }

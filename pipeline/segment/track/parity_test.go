@@ -83,8 +83,8 @@ func TestParity(t *testing.T) {
 			for i := range got.shown {
 				got.shown[i] = make(map[int]object)
 			}
-			load := func(path string) (tensor.Model, error) {
-				m, err := dev.Load(path)
+			load := func(ctx context.Context, path string) (tensor.Model, error) {
+				m, err := dev.Load(ctx, path)
 				if err == nil && filepath.Base(path) == "tracker_step.onnx" {
 					m = &spy{Model: m, oldest: 15, into: got}
 				}
@@ -102,7 +102,7 @@ func TestParity(t *testing.T) {
 
 // find runs detector and tracker as an edit does.
 func (got *result) find(t *testing.T, r *recording, dir string, load tensor.Loader, pictures [][]byte) {
-	d, err := segment.Open(dir, load)
+	d, err := segment.Open(t.Context(), dir, load)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func (got *result) follow(t *testing.T, r *recording, dir string, load tensor.Lo
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := track.Open(dir, load, c)
+	m, err := track.Open(t.Context(), dir, load, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ const side, low = 112, 32
 
 // eye returns the vision encoder's view of pictures.
 func eye(t *testing.T, r *recording, dir string, load tensor.Loader) func(rgb []byte) []*tensor.Tensor {
-	vision, err := load(filepath.Join(dir, "vision_encoder.onnx"))
+	vision, err := load(t.Context(), filepath.Join(dir, "vision_encoder.onnx"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func (s *script) follow(in, out map[string]*tensor.Tensor) {
 	}
 }
 
-func (s *script) load(path string) (tensor.Model, error) {
+func (s *script) load(_ context.Context, path string) (tensor.Model, error) {
 	return map[string]*scripted{initFile: s.init, stepFile: s.step, memoryFile: s.memory}[filepath.Base(path)], nil
 }
 
@@ -144,7 +144,7 @@ func folder(t testing.TB) string {
 
 func (s *script) open(t testing.TB, c Config) *Model {
 	t.Helper()
-	m, err := Open(folder(t), s.load, c)
+	m, err := Open(t.Context(), folder(t), s.load, c)
 	if err != nil {
 		t.Fatal(err)
 	}

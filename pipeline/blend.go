@@ -14,6 +14,7 @@ type blender struct {
 	ops        frame.Ops
 	compositor *composite.Compositor
 	smoother   *smooth.Smoother
+	shelf      *frame.Shelf // of residuals; the smoother's too
 	held       []*frameEdit // frames that the smoother holds, oldest first
 }
 
@@ -29,6 +30,7 @@ func (r *run) blending() (*blender, error) {
 		Window:  max(1, r.spec.SmoothingWindow),
 		Alpha:   r.spec.SmoothingAlpha,
 		Classic: r.spec.Smoothing == SmoothClassic,
+		Shelf:   &frame.Shelf{},
 	}
 	if r.spec.Smoothing == SmoothOff {
 		o.Window = 1
@@ -36,7 +38,7 @@ func (r *run) blending() (*blender, error) {
 	ops := r.engine.NewOps()
 	r.closers = append(r.closers, ops.Close)
 	smoother, err := smooth.New(ops, o)
-	return &blender{ops: ops, compositor: compositor, smoother: smoother}, err
+	return &blender{ops: ops, compositor: compositor, smoother: smoother, shelf: o.Shelf}, err
 }
 
 // run takes edited frames, smooths their residuals in time, and hands on the
@@ -45,6 +47,7 @@ func (b *blender) run(ctx context.Context, r *run, l *Lane, t turn, in <-chan *f
 	return spread(ctx, l, t, in, out, func(f *frameEdit, emit func(*frameEdit) error) error {
 		start := time.Now()
 		if f.views != nil {
+			f.patch.Residual = b.shelf.Take()
 			b.compositor.Residual(f.patch, f.views.edited, f.views.source, f.window.Source, f.window.Width, f.window.Height)
 			r.views.put(f.views)
 			f.views = nil
@@ -75,6 +78,8 @@ func (b *blender) paste(items []smooth.Item, emit func(*frameEdit) error) error 
 		f := b.held[0]
 		b.held = b.held[:copy(b.held, b.held[1:])]
 		it.Patch.Paste(b.ops, f.frame)
+		b.shelf.Put(it.Patch.Residual)
+		it.Patch.Residual = frame.Residual{}
 		if err := emit(f); err != nil {
 			return err
 		}

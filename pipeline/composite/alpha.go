@@ -11,7 +11,7 @@ import (
 // frame's size, nonzero within bounds only) is shrunk by the erosion, then its
 // edge is made soft by the feather. It reports whether anything is left; if
 // not, p is empty and the frame passes through untouched. The residual of p is
-// undefined until Residual.
+// that of another frame until Residual.
 //
 // With erosion the shrunk mask is edited fully and nothing outside the mask is:
 // the soft edge uses the band that the erosion took away, and is never wider

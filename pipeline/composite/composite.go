@@ -79,6 +79,7 @@ func (c *Compositor) Residual(p *frame.Patch, edited, source []float32, window i
 	if p.Empty() {
 		return
 	}
+	p.ResizeResidual()
 	for i := range c.diff {
 		c.diff[i] = c.diff[i].Resized(w, h)
 	}

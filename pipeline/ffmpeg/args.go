@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"uredit/pipeline/frame"
 	"uredit/pipeline/media"
 )
 
@@ -79,10 +80,14 @@ func codecArgs(e media.Encode) []string {
 		preset = "medium"
 	}
 	crf := strconv.Itoa(e.CRF)
+	ahead := lookahead(e)
 	if e.Codec == "hevc" {
 		params := "log-level=error:open-gop=0:lossless=1"
 		if e.CRF > 0 {
 			params = "log-level=error:open-gop=0:crf=" + crf
+		}
+		if ahead > 0 {
+			params += fmt.Sprintf(":rc-lookahead=%d", ahead)
 		}
 		return []string{"-c:v", "libx265", "-preset", preset, "-x265-params", params, "-tag:v", "hvc1"}
 	}
@@ -90,7 +95,41 @@ func codecArgs(e media.Encode) []string {
 	if e.CRF > 0 {
 		quality = []string{"-crf", crf}
 	}
+	if ahead > 0 {
+		quality = append(quality, "-rc-lookahead", strconv.Itoa(ahead))
+	}
 	return append([]string{"-c:v", "libx264", "-preset", preset}, quality...)
+}
+
+// Encoders hold as many frames as they look ahead. What they hold stays below
+// maxAhead bytes where that leaves leastAhead frames, which is no limit up to
+// 1920x1080 with the preset medium.
+const (
+	maxAhead   = 128 << 20
+	leastAhead = 10
+)
+
+// lookahead returns how many frames an encoder may look ahead where its preset
+// would take more memory than it should, else 0.
+func lookahead(e media.Encode) int {
+	usual := 60 // the most that a preset has
+	switch e.Preset {
+	case "ultrafast", "superfast":
+		return 0
+	case "veryfast":
+		usual = 10
+	case "faster":
+		usual = 20
+	case "fast":
+		usual = 30
+	case "", "medium":
+		usual = 40
+	}
+	limit := max(leastAhead, maxAhead/max(1, frame.Size(e.Width, e.Height)))
+	if limit >= usual {
+		return 0
+	}
+	return limit
 }
 
 // timescaleArgs makes an MP4 count in ticks that hold every multiple of tb

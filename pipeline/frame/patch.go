@@ -16,20 +16,55 @@ type Patch struct {
 	// mean of the two by two luma shares below it.
 	AlphaC Plane
 	// Residual holds what the edit adds to Y, Cb and Cr where alpha is 255, in
-	// levels (-255..255). Luma has the region's size, chroma half of it.
-	Residual [3]Plane32
+	// levels (-255..255). Luma has the region's size, chroma half of it. A patch
+	// has a residual from when the edit is known until it is pasted; before and
+	// after it may be without memory.
+	Residual Residual
 }
 
-// Resize sets the region and gives every plane its size. The samples are
+// Residual is a float32 plane for each of Y, Cb and Cr. It is the largest part of
+// a patch by far.
+type Residual [3]Plane32
+
+// Resize sets the region and gives the alpha planes their size. The samples are
 // whatever the memory held before. The corners of r must be even.
 func (p *Patch) Resize(r image.Rectangle) {
 	w, h := r.Dx(), r.Dy()
 	p.Region = r
 	p.Alpha = p.Alpha.Resized(w, h)
 	p.AlphaC = p.AlphaC.Resized(w/2, h/2)
+}
+
+// ResizeResidual gives the residual the size of the region. The samples are
+// whatever the memory held before.
+func (p *Patch) ResizeResidual() {
+	w, h := p.Region.Dx(), p.Region.Dy()
 	p.Residual[0] = p.Residual[0].Resized(w, h)
 	p.Residual[1] = p.Residual[1].Resized(w/2, h/2)
 	p.Residual[2] = p.Residual[2].Resized(w/2, h/2)
+}
+
+// Shelf keeps the memory of residuals between frames, so that only as many exist
+// as are in use at a time, and not one for each patch that is on its way. The
+// zero value is empty and ready. It is used by one goroutine.
+type Shelf struct{ free []Residual }
+
+// Take returns memory for a residual, which may be none.
+func (s *Shelf) Take() Residual {
+	n := len(s.free) - 1
+	if n < 0 {
+		return Residual{}
+	}
+	r := s.free[n]
+	s.free[n], s.free = Residual{}, s.free[:n]
+	return r
+}
+
+// Put keeps r's memory for the next Take; r is not used any more.
+func (s *Shelf) Put(r Residual) {
+	if cap(r[0].Pix) > 0 {
+		s.free = append(s.free, r)
+	}
 }
 
 // Empty reports whether the patch changes nothing.
@@ -51,8 +86,8 @@ func (p *Patch) Paste(ops Ops, f *Frame) {
 // memory where p's does not suffice. The samples are whatever it held before.
 func (p Plane) Resized(w, h int) Plane {
 	pix := p.Pix
-	if cap(pix) < w*h {
-		pix = make([]byte, w*h)
+	if n := w * h; cap(pix) < n {
+		pix = make([]byte, n, enough(n, cap(pix)))
 	}
 	return Plane{Pix: pix[:w*h], Stride: w, Width: w, Height: h}
 }
@@ -61,8 +96,17 @@ func (p Plane) Resized(w, h int) Plane {
 // memory where p's does not suffice. The samples are whatever it held before.
 func (p Plane32) Resized(w, h int) Plane32 {
 	pix := p.Pix
-	if cap(pix) < w*h {
-		pix = make([]float32, w*h)
+	if n := w * h; cap(pix) < n {
+		pix = make([]float32, n, enough(n, cap(pix)))
 	}
 	return Plane32{Pix: pix[:w*h], Stride: w, Width: w, Height: h}
+}
+
+// enough returns how much memory to get for n samples where had do not suffice:
+// a region that has grown once grows on, a little with every frame.
+func enough(n, had int) int {
+	if had == 0 {
+		return n
+	}
+	return n + n/8
 }

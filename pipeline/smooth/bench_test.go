@@ -47,6 +47,7 @@ func (l *loop) step() {
 	p := l.spare[len(l.spare)-1]
 	l.spare = l.spare[:len(l.spare)-1]
 	p.Resize(from.Region)
+	p.ResizeResidual()
 	copy(p.Alpha.Pix, from.Alpha.Pix)
 	copy(p.AlphaC.Pix, from.AlphaC.Pix)
 	for c := range p.Residual {

@@ -136,6 +136,7 @@ func (f *film) fill(p *frame.Patch, alpha frame.Plane, t int) {
 		return
 	}
 	p.Resize(r)
+	p.ResizeResidual()
 	noise := f.noise(t)
 	line := make([]float64, r.Dx())
 	for y := range r.Dy() {

@@ -32,6 +32,11 @@ type Options struct {
 	// Classic averages the edited frames at equal places with weights
 	// exp(-|d|/2), without regard to motion.
 	Classic bool
+
+	// Shelf is where residuals that are not needed any more go and new ones come
+	// from; nil for one of the smoother's own. The caller of Push uses it from the
+	// same goroutine.
+	Shelf *frame.Shelf
 }
 
 // Item is one frame on its way. The smoother holds it from Push until it is
@@ -71,12 +76,12 @@ type Smoother struct {
 // slot is what is known of one frame while it is a neighbour of others.
 type slot struct {
 	item     Item
-	region   image.Rectangle  // of the patch, empty where there is none
-	residual [3]frame.Plane32 // as the editor left it
-	coarse   frame.Plane32    // luma of residual at half size, where the shot is smoothed there
-	alpha    field            // of the patch, 0..1, a sample for each cell
-	link     link             // to the frame before
-	edited   *frame.Frame     // for the classic mean
+	region   image.Rectangle // of the patch, empty where there is none
+	residual frame.Residual  // as the editor left it
+	coarse   frame.Plane32   // luma of residual at half size, where the shot is smoothed there
+	alpha    field           // of the patch, 0..1, a sample for each cell
+	link     link            // to the frame before
+	edited   *frame.Frame    // for the classic mean
 }
 
 // New returns a smoother. ops stays the caller's.
@@ -89,6 +94,9 @@ func New(ops frame.Ops, o Options) (*Smoother, error) {
 	}
 	if !(o.Alpha >= 0 && o.Alpha <= 1) {
 		return nil, fmt.Errorf("smooth: alpha %g is not in 0..1", o.Alpha)
+	}
+	if o.Shelf == nil {
+		o.Shelf = &frame.Shelf{}
 	}
 	half := o.Window / 2
 	if o.Alpha == 0 {
@@ -138,8 +146,8 @@ func (s *Smoother) finishShot() {
 	s.pushed, s.emitted = 0, 0
 }
 
-// take puts an item into the ring. The raw residual moves into the slot, whose
-// old memory becomes the patch's for the result.
+// take puts an item into the ring. The raw residual moves into the slot; the
+// patch gets another one when its result is made.
 func (s *Smoother) take(it Item) {
 	if s.pushed == 0 {
 		s.scale = scaleOf(it)
@@ -147,7 +155,8 @@ func (s *Smoother) take(it Item) {
 	sl := s.at(s.pushed)
 	sl.item = it
 	sl.region = it.Patch.Region
-	sl.residual, it.Patch.Residual = it.Patch.Residual, sl.residual
+	s.o.Shelf.Put(sl.residual)
+	sl.residual, it.Patch.Residual = it.Patch.Residual, frame.Residual{}
 	if s.o.Classic {
 		s.takePlaces(sl)
 	} else {
@@ -161,7 +170,8 @@ func (s *Smoother) emit() {
 	sl := s.at(s.emitted)
 	p := sl.item.Patch
 	if !p.Empty() {
-		p.Resize(p.Region) // alpha keeps its memory and its samples
+		p.Residual = s.o.Shelf.Take()
+		p.ResizeResidual()
 		if s.o.Classic {
 			s.averagePlaces(s.emitted)
 		} else {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"uredit/pipeline/frame"
 	"uredit/pipeline/opencv"
 	"uredit/pipeline/smooth"
 )
@@ -268,5 +269,38 @@ func TestBadOptions(t *testing.T) {
 		if _, err := smooth.New(opencv.New(), o); err == nil {
 			t.Errorf("%+v is accepted", o)
 		}
+	}
+}
+
+// TestFewResiduals gives a residual's memory back as soon as its frame is done:
+// then no more are needed than the window has frames.
+func TestFewResiduals(t *testing.T) {
+	f := newFilm(320, 220, 70, moving(2, 1))
+	ops := opencv.New()
+	defer ops.Close()
+	o := along
+	o.Width, o.Height, o.Shelf = f.w, f.h, &frame.Shelf{}
+	s, err := smooth.New(ops, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := 0
+	for i := range 3 * o.Window {
+		it := f.item(i % 4)
+		from := it.Patch.Residual
+		it.Patch.Residual = o.Shelf.Take()
+		if it.Patch.Residual[0].Pix == nil {
+			made++
+		}
+		it.Patch.ResizeResidual()
+		for c := range from {
+			copy(it.Patch.Residual[c].Pix, from[c].Pix)
+		}
+		for _, done := range s.Push(it) {
+			o.Shelf.Put(done.Patch.Residual)
+		}
+	}
+	if made > o.Window {
+		t.Errorf("%d residuals were made for a window of %d frames", made, o.Window)
 	}
 }

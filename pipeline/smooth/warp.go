@@ -53,7 +53,7 @@ func (s *Smoother) averageAlongMotion(i int) {
 }
 
 // planes returns a slot's residual as it is averaged.
-func (sl *slot) planes(sc scale) [3]frame.Plane32 {
+func (sl *slot) planes(sc scale) frame.Residual {
 	p := sl.residual
 	if sc.coarse {
 		p[0] = sl.coarse
@@ -211,7 +211,7 @@ func largest(s []float32) float32 {
 }
 
 // add moves mean from a frame's own planes towards a neighbour's by its share.
-func (s *Smoother) add(mean, own *[3]frame.Plane32, nb *neighbour, l lattice) {
+func (s *Smoother) add(mean, own *frame.Residual, nb *neighbour, l lattice) {
 	if largest(nb.share.Pix) < leastShare {
 		return
 	}

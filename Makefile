@@ -88,6 +88,33 @@ fuzz: deps ## each fuzz target for FUZZTIME (default 10s)
 	    echo "$$(dirname $$f) $$t"; go test -run '^$$' -fuzz "^$$t$$" -fuzztime $${FUZZTIME:-10s} $$(dirname $$f); \
 	  done; done
 
+# The package's version: that of a tag, or one below every tag.
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//;s/-/+/g' | grep . || echo 0.0.0~r$$(git rev-list --count HEAD))
+ARCH    := $(shell dpkg --print-architecture 2>/dev/null)
+MAINTAINER ?= uredit packagers <packagers@uredit.invalid>
+NFPM    := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
+STAGE   := $(BUILD)/package
+DEB     ?= $(BUILD)/uredit_$(VERSION)_$(ARCH).deb
+
+deb: deps ## the Debian package, build/uredit_VERSION_ARCH.deb
+	rm -rf $(STAGE) && mkdir -p $(STAGE)
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -buildmode=pie -o $(STAGE)/ureditd ./cmd/ureditd
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(STAGE)/uredit ./cmd/uredit
+	strip --strip-unneeded -o $(STAGE)/libonnxruntime.so $(ORT)
+	systemd/package/copyright.sh $(dir $(ORT))LICENSE $(STAGE)/ureditd $(STAGE)/uredit > $(STAGE)/copyright
+	systemd/package/manual.sh examples/uredit.yaml > $(STAGE)/uredit.yaml.5
+	cp docs/man/uredit.1 docs/man/ureditd.8 $(STAGE)/
+	{ echo 'uredit ($(VERSION)) unstable; urgency=medium'; echo; git log -100 --format='  * %<(72,trunc)%s' | sed 's, *$$,,'; echo; \
+	  git log -1 --date=rfc2822 --format=' -- $(MAINTAINER)  %ad'; } > $(STAGE)/changelog
+	cp $(dir $(ORT))ThirdPartyNotices.txt $(STAGE)/onnxruntime-notices.txt
+	gzip -9n $(addprefix $(STAGE)/,uredit.yaml.5 uredit.1 ureditd.8 changelog onnxruntime-notices.txt)
+	VERSION='$(VERSION)' ARCH='$(ARCH)' MAINTAINER='$(MAINTAINER)' SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+	  go run $(NFPM) package --config systemd/package/nfpm.yaml --packager deb --target $(DEB)
+	@if command -v lintian >/dev/null; then lintian --fail-on error --allow-root --tag-display-limit 0 $(DEB); fi
+
+systemd: ## the package in a booted Debian: install, run, stop, reload, upgrade, purge (root)
+	systemd/lab/lab $(BUILD)/systemd-lab
+
 clean: ## remove what was built
 	rm -rf bin $(BUILD)
 

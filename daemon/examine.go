@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"syscall"
@@ -137,44 +138,70 @@ func harmless(out *roots.Dir, in *os.File, r *job.Request) (err error) {
 }
 
 func (d *Daemon) reserve(j string, r *job.Request, out *roots.Dir) error {
-	if err := d.spool.ReserveID(r.JobID, j); err != nil {
-		return inUse(err, job.CodeJobIDInUse, "job_id", r.JobID)
+	err := d.spool.ReserveID(r.JobID, j)
+	if used, ok := errors.AsType[*spool.InUseError](err); ok {
+		return &job.Error{Code: job.CodeJobIDInUse, Key: "job_id", Err: err,
+			Message: fmt.Sprintf("%s is in use by the job %s", r.JobID, used.Job),
+			Hint:    "wait until that job is over, or take another job_id"}
+	}
+	if err != nil {
+		return err
 	}
 	if err := d.spool.ReserveOutput(out.Root, j); err != nil {
-		err = inUse(err, job.CodeOutputDirInUse, "output_dir", r.OutputDir)
-		return errors.Join(err, d.spool.ReleaseID(r.JobID, j))
+		return errors.Join(d.notReserved(out, err), d.spool.ReleaseID(r.JobID, j))
 	}
 	return nil
+}
+
+// notReserved explains why an output directory could not be reserved.
+func (d *Daemon) notReserved(out *roots.Dir, err error) error {
+	e := &job.Error{Code: job.CodeUnwritable, Key: "output_dir", Err: err}
+	owner := filepath.Join(out.Path, spool.OwnerFile)
+	used, inUse := errors.AsType[*spool.InUseError](err)
+	switch {
+	case inUse:
+		e.Code, e.Message = job.CodeOutputDirInUse, fmt.Sprintf("%s is in use by the job %s", out.Path, used.Job)
+		e.Hint = "wait until that job is over, or take another output_dir"
+		if used.Spool != d.spool.ID() {
+			e.Message += " of another spool"
+			e.Hint += "; where that spool is gone, remove " + owner
+		}
+	case passing(err):
+		return err
+	case errors.Is(err, fs.ErrPermission):
+		e.Message, e.Hint = fmt.Sprintf("the daemon may not write in %s", out.Path), "chmod g+rwx, and a group that the daemon is in"
+	case errors.Is(err, spool.ErrNotReservation):
+		e.Message, e.Hint = owner+" says of no job that it writes here", "remove that file"
+	default:
+		return noWorkDir(out, err)
+	}
+	return e
+}
+
+// noWorkDir says that a file, or a link, lies in the place of the directory in
+// which jobs work.
+func noWorkDir(out *roots.Dir, err error) error {
+	return &job.Error{Code: job.CodeUnwritable, Key: "output_dir", Err: err,
+		Message: filepath.Join(out.Path, spool.WorkDir) + " is not a directory that the daemon can use",
+		Hint:    "remove it"}
 }
 
 func (d *Daemon) release(j string, r *job.Request, out *roots.Dir) error {
 	return errors.Join(d.spool.ReleaseOutput(out.Root, j), d.spool.ReleaseID(r.JobID, j))
 }
 
-func inUse(err error, code, key, value string) error {
-	if used, ok := errors.AsType[*spool.InUseError](err); ok {
-		return &job.Error{Code: code, Key: key, Err: err,
-			Message: fmt.Sprintf("%s is in use by the job %s", value, used.Job),
-			Hint:    "wait until that job is over, or take another " + key}
-	}
-	if errors.Is(err, fs.ErrPermission) {
-		return &job.Error{Code: job.CodeUnwritable, Key: key, Err: err,
-			Message: fmt.Sprintf("the daemon may not write in %s", value),
-			Hint:    "chmod g+rwx, and a group that the daemon is in"}
-	}
-	return err
-}
-
-// foreign reports an output file that is there already and that no job of ours
-// wrote.
+// foreign reports a file that is there already, that the job would replace, and
+// that no job of ours wrote. status.json is the contract's own: whatever lies
+// there is about a job.
 func foreign(out *roots.Dir, r *job.Request) error {
 	var ours []string
-	if data, err := out.ReadRegular(job.RecordName); err == nil {
+	data, err := out.ReadRegular(job.RecordName)
+	if err == nil {
 		if record, err := job.ParseRecord(data); err == nil {
-			ours = record.Files
+			ours = append(record.Files, job.RecordName)
 		}
 	}
-	for _, name := range []string{r.OutputName(), r.MaskName()} {
+	for _, name := range []string{r.OutputName(), r.MaskName(), r.LogName(), job.EventsName, job.RecordName} {
 		_, err := out.Lstat(name)
 		if errors.Is(err, fs.ErrNotExist) || slices.Contains(ours, name) {
 			continue

@@ -46,6 +46,36 @@ func TestRejections(t *testing.T) {
 			mkdirOut(t, s)
 			os.WriteFile(s.path("data", "out", "j_output.mp4"), []byte("mine"), 0o644)
 		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeOutputExists, "j_output.mp4", true},
+		{"a foreign log", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", "j_log.txt"), []byte("mine"), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeOutputExists, "j_log.txt", true},
+		{"foreign events", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", "events.ndjson"), []byte("mine"), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeOutputExists, "events.ndjson", true},
+		{"a foreign job.json", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", "job.json"), []byte("{}"), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeOutputExists, "job.json", true},
+		{"a file for the daemon's directory", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.WriteFile(s.path("data", "out", ".uredit"), []byte("mine"), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeUnwritable, "out/.uredit is not a directory that the daemon can use (hint: remove it)", false},
+		{"a link for the daemon's directory", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.Symlink("nowhere", s.path("data", "out", ".uredit"))
+		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeUnwritable, "out/.uredit is not a directory that the daemon can use (hint: remove it)", false},
+		{"no reservation in the place of one", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.Mkdir(s.path("data", "out", ".uredit"), 0o755)
+			os.WriteFile(s.path("data", "out", ".uredit", "owner"), []byte("mine"), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeUnwritable, "out/.uredit/owner says of no job that it writes here (hint: remove that file)", false},
+		{"a reservation of another spool", func(t *testing.T, s site) {
+			mkdirOut(t, s)
+			os.Mkdir(s.path("data", "out", ".uredit"), 0o755)
+			os.WriteFile(s.path("data", "out", ".uredit", "owner"), []byte("260101T000000-aaaaaa elsewhere\n"), 0o644)
+		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeOutputDirInUse, "where that spool is gone, remove ", false},
 		{"over the status of another job", func(t *testing.T, s site) {
 			mkdirOut(t, s)
 			os.WriteFile(s.path("data", "out", "status.json"), job.Status{JobID: "other", Status: job.Queued}.JSON(), 0o644)

@@ -88,6 +88,9 @@ func (o Once) Run(ctx context.Context) (warnings []job.Warning, err error) {
 
 // unreserved refuses a directory in which a daemon's job lives.
 func unreserved(out *roots.Dir) error {
+	if info, err := out.Lstat(spool.WorkDir); err == nil && !info.IsDir() {
+		return noWorkDir(out, nil)
+	}
 	if _, err := out.Lstat(spool.OwnerFile); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

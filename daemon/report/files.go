@@ -218,11 +218,11 @@ func newRecord(req *job.Request, dirPath, token string, attempt int, before *job
 		Params: *req, Seed: req.Seed,
 		Stages: []job.StageTime{}, Files: []string{}, Warnings: []job.Warning{},
 	}
-	if before == nil {
-		return r
+	if before != nil {
+		r.Files = union(r.Files, before.Files...)
 	}
-	r.Files = union(r.Files, before.Files...)
-	if before.Token == token {
+	r.Files = union(r.Files, req.LogName(), job.EventsName)
+	if before != nil && before.Token == token {
 		r.QueuedAt, r.Progress = before.QueuedAt, before.Progress
 		r.MaskPreviewPath, r.Input = before.MaskPreviewPath, before.Input
 	}

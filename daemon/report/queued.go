@@ -30,15 +30,17 @@ func writeQueued(dir *os.Root, dirPath, work, token string, req *job.Request, at
 		message = "waiting for another attempt"
 	}
 	r.Message = &message
+	// The record lists the files that follow: a crash in between must not make
+	// them a stranger's.
+	if err := replace(dir, path.Join(work, job.RecordName), job.RecordName, r.JSON(), true); err != nil {
+		return err
+	}
 	e := event{Time: now(), Type: "queued", Token: token, Attempt: attempt, Status: job.Queued, Percent: r.Progress, Message: &message}
 	entry := line(time.Now(), slog.LevelInfo, attempt, message, "")
 	if err := extend(dir, work, job.EventsName, mine, e.line()); err != nil {
 		return err
 	}
 	if err := extend(dir, work, req.LogName(), mine, entry); err != nil {
-		return err
-	}
-	if err := replace(dir, path.Join(work, job.RecordName), job.RecordName, r.JSON(), true); err != nil {
 		return err
 	}
 	if err := replace(dir, path.Join(work, job.StatusName), job.StatusName, r.Status.JSON(), true); err != nil {

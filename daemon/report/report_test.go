@@ -177,7 +177,7 @@ func TestWholeJob(t *testing.T) {
 		rec := p.record()
 		if rec.Outcome != job.OutcomeFinished || rec.Failure != nil || len(rec.Warnings) != 1 || rec.Models["m"] != "0" || rec.Device != "cpu" ||
 			rec.Attempt != 1 || len(rec.Stages) != 6 || rec.Stages[3].Frames != 10 || rec.Stages[3].FPS == 0 || rec.FinishedAt.IsZero() ||
-			!slices.Equal(rec.Files, []string{"test_001_output.mp4", "test_001_mask.mp4"}) {
+			!slices.Equal(rec.Files, []string{"test_001_log.txt", "events.ndjson", "test_001_output.mp4", "test_001_mask.mp4"}) {
 			t.Errorf("job.json: %s", rec.JSON())
 		}
 		var states []string
@@ -271,7 +271,7 @@ func TestFail(t *testing.T) {
 			if s.Status != job.Failed || s.Progress != 0.7 || text(s.Message) != test.message || text(s.Error) != test.err || s.OutputVideoPath != nil || *s.CurrentFrame != 5 {
 				t.Errorf("status.json: %s", s.JSON())
 			}
-			if rec.Failure == nil || rec.Failure.Stage != test.stage || rec.Failure.Code != test.why.Code || rec.Outcome != test.outcome || len(rec.Files) != 0 {
+			if rec.Failure == nil || rec.Failure.Stage != test.stage || rec.Failure.Code != test.why.Code || rec.Outcome != test.outcome || !slices.Equal(rec.Files, []string{"test_001_log.txt", "events.ndjson"}) {
 				t.Errorf("job.json: %s", rec.JSON())
 			}
 			if log := string(p.read("test_001_log.txt")); !strings.Contains(log, "INFO  [1] "+test.message+": "+test.err+"\n") {

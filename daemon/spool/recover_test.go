@@ -195,10 +195,11 @@ func TestReservations(t *testing.T) {
 	}
 	os.Mkdir(filepath.Join(out.Name(), WorkDir), 0o755)
 	os.WriteFile(filepath.Join(out.Name(), OwnerFile), []byte("260101T000000-aaaaaa another-spool-id\n"), 0o644)
-	if err := s.ReserveOutput(out, first.Job); err == nil {
-		t.Error("took what a job of another spool holds")
+	if used, ok := errors.AsType[*InUseError](s.ReserveOutput(out, first.Job)); !ok || used.Spool != "another-spool-id" {
+		t.Errorf("what a job of another spool holds: %v", used)
 	}
-	if used, err := s.OutputReserved(out); err != nil || !used {
-		t.Errorf("OutputReserved = %v, %v", used, err)
+	os.WriteFile(filepath.Join(out.Name(), OwnerFile), []byte("mine\n"), 0o644)
+	if err := s.ReserveOutput(out, first.Job); !errors.Is(err, ErrNotReservation) {
+		t.Errorf("a file that is no reservation: %v", err)
 	}
 }

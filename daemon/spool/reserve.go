@@ -16,6 +16,9 @@ const WorkDir = ".uredit"
 // OwnerFile is the file, in an output directory, that says whose it is.
 const OwnerFile = WorkDir + "/owner"
 
+// ErrNotReservation says that something else lies where a reservation belongs.
+var ErrNotReservation = errors.New("not a reservation")
+
 // An InUseError says that a live job holds a reservation.
 type InUseError struct {
 	Job   string // the job that holds it
@@ -83,22 +86,6 @@ func (s *Spool) ReleaseOutput(dir *os.Root, job string) error {
 	return nil
 }
 
-// OutputReserved reports whether a live job, or a job of another spool, has an
-// output directory.
-func (s *Spool) OutputReserved(dir *os.Root) (bool, error) {
-	holder, spool, err := readReservation(dir, OwnerFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if spool != s.format.ID {
-		return true, nil
-	}
-	return s.Live(holder)
-}
-
 func (s *Spool) reserve(root *os.Root, name, job string) error {
 	for try := 0; ; try++ {
 		err := s.write.putAbsent(root, name, s.reservation(job))
@@ -137,7 +124,7 @@ func readReservation(root *os.Root, name string) (job, spool string, err error) 
 		return "", "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() > 200 {
-		return "", "", fmt.Errorf("%s is not a reservation", name)
+		return "", "", fmt.Errorf("%s is %w", name, ErrNotReservation)
 	}
 	data, err := root.ReadFile(name)
 	if err != nil {
@@ -145,7 +132,7 @@ func readReservation(root *os.Root, name string) (job, spool string, err error) 
 	}
 	f := strings.Fields(string(data))
 	if len(f) != 2 || !jobPattern.MatchString(f[0]) {
-		return "", "", fmt.Errorf("%s is not a reservation", name)
+		return "", "", fmt.Errorf("%s is %w", name, ErrNotReservation)
 	}
 	return f[0], f[1], nil
 }

@@ -3,17 +3,18 @@
 //
 // # The way of a frame
 //
-// The input is decoded twice; no list of frames ever exists, so memory does not
-// grow with the length of the video.
+// The input is decoded twice; no list of frames ever exists. What grows with the
+// length of the video is about 50 bytes a frame: the place of its mask in a file,
+// the rectangle around it and the corner of its window.
 //
-//	pass 1   decode (RGB at the detector's size) → segment, follow → mask runs → mask preview
+//	pass 1   decode (RGB) → stretch to the detector's size → segment, follow → mask runs → mask preview
 //	         plan: one steady crop window for each shot, from all masks' boxes
 //	pass 2   decode (planar frames) → crop → edit → residual → smooth → paste → encode
 //	         mux: sound, subtitles, chapters and tags of the input
 //
 // The steps of a pass run side by side, each feeding the next through a bounded
 // channel, in the order of the frames. Engine.Edit in engine.go reads as that
-// list; masks.go and edit.go hold one pass each.
+// list; masks.go and edit.go hold one pass each, pass.go and lane.go what they share.
 //
 // # Packages
 //

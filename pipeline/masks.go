@@ -3,9 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"uredit/pipeline/fault"
@@ -14,12 +12,6 @@ import (
 	"uredit/pipeline/segment"
 )
 
-// picture is what pass 1 reads: one frame as the segmenter wants it.
-type picture struct {
-	rgb []byte
-	pts int64
-}
-
 // Levels of the mask preview: black and white of limited range.
 const (
 	previewBlack = 16
@@ -27,22 +19,18 @@ const (
 	grey         = 128
 )
 
-// findMasks is pass 1: decode → segment, link or track → runs → preview.
+// findMasks is pass 1: decode → stretch → segment, link or track → runs → preview.
 func (r *run) findMasks(ctx context.Context) error {
 	follower, err := r.follow(ctx)
 	if err != nil {
 		return err
 	}
-	size := r.detector.ImageSize()
-	d := r.decode()
-	d.RGBWidth, d.RGBHeight, d.RGBFilter = size, size, r.detector.Resize()
 	p, ctx := r.pass(ctx, 1)
 	defer p.close()
-	decoder, err := r.engine.Video.Decode(ctx, r.spec.Input, r.result.Input, d)
+	pictures, err := r.pictures(ctx, p)
 	if err != nil {
 		return err
 	}
-	p.closes(decoder)
 	preview, err := r.maskSink(ctx)
 	if err != nil {
 		return err
@@ -52,19 +40,12 @@ func (r *run) findMasks(ctx context.Context) error {
 		return err
 	}
 
-	pictures := newStock(3, func() *picture { return &picture{rgb: make([]byte, size*size*3)} })
 	frames := newStock(3, r.newPreview)
-	read, drawn := make(chan *picture, 1), make(chan *frame.Frame, 1)
-	decoding, segmenting, encoding := p.lane("decode"), p.lane("segment"), p.lane("encode mask")
+	drawn := make(chan *frame.Frame, 1)
+	segmenting, encoding := p.lane("segment"), p.lane("encode mask")
 	s := r.segmentation(follower, frames, segmenting)
 	p.group.Go(func() error {
-		return produce(ctx, decoding, p.turn, read, pictures.get, func(c *picture) (more bool, err error) {
-			c.pts, err = decoder.ReadRGB(c.rgb)
-			return hasMore(err)
-		})
-	})
-	p.group.Go(func() error {
-		return spread(ctx, segmenting, p.turn, read, drawn, func(c *picture, emit func(*frame.Frame) error) error {
+		return spread(ctx, segmenting, p.turn, pictures.ready, drawn, func(c *picture, emit func(*frame.Frame) error) error {
 			defer pictures.put(c)
 			return s.see(ctx, c, emit)
 		}, func(emit func(*frame.Frame) error) error {
@@ -85,17 +66,9 @@ func (r *run) findMasks(ctx context.Context) error {
 	if err := p.group.Wait(); err != nil {
 		return err
 	}
-	r.warn(decoder.Warnings()...)
+	r.warn(pictures.decoder.Warnings()...)
 	r.warn(follower.Warnings()...)
 	return r.masksFound()
-}
-
-// hasMore tells the end of the input from a failure to read it.
-func hasMore(err error) (bool, error) {
-	if errors.Is(err, io.EOF) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // follow starts looking for what the mask prompt names.

@@ -41,11 +41,12 @@ func (p *pass) lane(name string) *Lane {
 // closes makes close close what a step uses.
 func (p *pass) closes(c io.Closer) { p.opened = append(p.opened, c) }
 
-// close ends what the pass left running. Where the pass was complete all of it
-// has ended; where it failed the failure is already known, so that errors here
-// say nothing.
+// close ends what the pass left running and waits for it. Where the pass was
+// complete all of it has ended; where it failed the failure is already known, so
+// that errors here say nothing.
 func (p *pass) close() {
 	p.cancel()
+	_ = p.group.Wait()
 	for _, c := range p.opened {
 		_ = c.Close()
 	}

@@ -70,8 +70,10 @@ parity: build $(if $(EXPORT_PYTHON),,$(VENV)/installed) ## run the Python pipeli
 	$(PYTHON) models/export/tiny.py pix2pix models/testdata/pix2pix-tiny --compare
 	$(PYTHON) models/export/record.py pix2pix pipeline/pix2pix/testdata/reference --compare
 	$(PYTHON) models/export/record_sam3.py --compare models/testdata/sam3-tiny
+	$(PYTHON) models/export/ur_edit.py --compare pipeline/preset/testdata/ur-edit
 	go test -count=1 ./pipeline/pix2pix -run 'AsDiffusers|AsTransformers|MistakesShow'
 	go test -count=1 ./pipeline/segment/track -run Parity
+	go test -count=1 ./pipeline/preset
 
 $(VENV)/installed: models/export/requirements.txt | packages
 	python3 -m venv --clear $(@D)

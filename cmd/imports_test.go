@@ -30,7 +30,7 @@ var owners = map[string][]string{
 }
 
 // stages do not import each other.
-var stages = []string{"segment", "crop", "pix2pix", "composite", "smooth"}
+var stages = []string{"segment", "crop", "pix2pix", "composite", "smooth", "preset"}
 
 // leaves import nothing of the module but what is listed.
 var leaves = map[string][]string{

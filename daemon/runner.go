@@ -57,7 +57,7 @@ func Spec(r *job.Request, m Models) (pipeline.Spec, error) {
 		EditPrompt: r.EditPrompt, NegativePrompt: r.NegativePrompt,
 		SingleFrame: r.Mode == job.SingleFrame, FrameIndex: r.FrameIndex, MaxFrames: r.MaxFrames,
 		Steps: r.NumInferenceSteps, GuidanceScale: r.GuidanceScale, ImageGuidanceScale: r.ImageGuidanceScale,
-		Scheduler: r.Scheduler, Seed: r.Seed,
+		EditPreset: r.Preset, Scheduler: r.Scheduler, Seed: r.Seed,
 		ErodeKernel: r.ErodeKernel, Feather: r.Feather, CropPadding: r.CropPadding, EditSize: r.EditSize,
 		Smoothing: smoothing, SmoothingWindow: r.SmoothingWindow, SmoothingAlpha: r.SmoothingAlpha,
 		Codec: r.VideoCodec, CRF: r.VideoCRF, Preset: r.VideoPreset, ToneMap: r.HDR == "tonemap",

@@ -41,6 +41,9 @@ func (r *run) blending() (*blender, error) {
 	return &blender{ops: ops, compositor: compositor, smoother: smoother, shelf: o.Shelf}, err
 }
 
+// delay implements blending.
+func (b *blender) delay() int { return b.smoother.Delay() }
+
 // run takes edited frames, smooths their residuals in time, and hands on the
 // frames with the edit pasted in.
 func (b *blender) run(ctx context.Context, r *run, l *Lane, t turn, in <-chan *frameEdit, out chan<- *frameEdit) error {

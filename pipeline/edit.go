@@ -10,6 +10,7 @@ import (
 	"uredit/pipeline/fault"
 	"uredit/pipeline/frame"
 	"uredit/pipeline/pix2pix"
+	"uredit/pipeline/preset"
 )
 
 // frameEdit is one frame of pass 2 on its way, with what belongs to it.
@@ -19,6 +20,8 @@ type frameEdit struct {
 	window crop.Window
 	cut    bool
 	views  *views // nil where nothing is edited
+
+	picture *preset.Picture // nil but with a preset
 }
 
 // views are the editor's picture of a frame, before and after.
@@ -34,7 +37,11 @@ func (v *views) resize(w, h int) {
 func (r *run) edit(ctx context.Context) error {
 	total := r.result.Frames
 	r.enter(Editing, total, r.spec.EditPrompt)
-	session, err := r.session(ctx)
+	m, err := r.method()
+	if err != nil {
+		return err
+	}
+	session, err := r.session(ctx, m.params)
 	if err != nil {
 		return err
 	}
@@ -50,16 +57,8 @@ func (r *run) edit(ctx context.Context) error {
 		return err
 	}
 	p.closes(out)
-	prepare, err := r.preparation()
-	if err != nil {
-		return err
-	}
-	blend, err := r.blending()
-	if err != nil {
-		return err
-	}
 
-	stock := r.frameEdits(blend.smoother.Delay())
+	stock := r.frameEdits(m.blend.delay())
 	read, ready := make(chan *frameEdit, 1), make(chan *frameEdit, 1)
 	edited, done := make(chan *frameEdit, 1), make(chan *frameEdit, 1)
 	decoding, preparing, editing := p.lane("decode"), p.lane("prepare"), p.lane("edit")
@@ -70,14 +69,14 @@ func (r *run) edit(ctx context.Context) error {
 		})
 	})
 	p.group.Go(func() error {
-		return each(ctx, preparing, p.turn, read, ready, func(f *frameEdit) (*frameEdit, error) { return f, prepare(ctx, f) })
+		return each(ctx, preparing, p.turn, read, ready, func(f *frameEdit) (*frameEdit, error) { return f, m.prepare(ctx, f) })
 	})
 	p.group.Go(func() error {
 		return each(ctx, editing, p.turn, ready, edited, func(f *frameEdit) (*frameEdit, error) {
 			return f, r.editOne(ctx, session, f, editing)
 		})
 	})
-	p.group.Go(func() error { return blend.run(ctx, r, blending, p.turn, edited, done) })
+	p.group.Go(func() error { return m.blend.run(ctx, r, blending, p.turn, edited, done) })
 	p.group.Go(func() error {
 		err := consume(ctx, encoding, p.turn, done, func(f *frameEdit) error {
 			defer stock.put(f)
@@ -103,16 +102,8 @@ func (r *run) edit(ctx context.Context) error {
 }
 
 // session starts the editor on the request's prompt.
-func (r *run) session(ctx context.Context) (*pix2pix.Session, error) {
-	s, err := r.editor.Start(ctx, pix2pix.Params{
-		Prompt:             r.spec.EditPrompt,
-		Negative:           r.spec.NegativePrompt,
-		Steps:              r.spec.Steps,
-		GuidanceScale:      r.spec.GuidanceScale,
-		ImageGuidanceScale: r.spec.ImageGuidanceScale,
-		Scheduler:          r.spec.Scheduler,
-		Seed:               r.spec.Seed,
-	})
+func (r *run) session(ctx context.Context, p pix2pix.Params) (*pix2pix.Session, error) {
+	s, err := r.editor.Start(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"uredit/pipeline/crop"
 	"uredit/pipeline/fault"
 	"uredit/pipeline/pix2pix"
+	"uredit/pipeline/preset"
 	"uredit/pipeline/segment"
 )
 
@@ -67,11 +68,15 @@ func (r *run) probe(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// suits refuses inputs that the request's mode cannot mean.
+// suits refuses what the request cannot mean: inputs of another kind than its
+// mode, presets that there are not.
 func (r *run) suits() error {
 	if r.result.Input.Image && !r.spec.SingleFrame {
 		return fault.New(fault.InputUnsupported, "set mode: single_frame to edit a picture",
 			fmt.Errorf("%s is a picture, not a video", r.spec.InputName))
+	}
+	if p := r.spec.EditPreset; p != "" && p != preset.UREdit {
+		return fault.New(fault.InputUnsupported, "leave preset out, or write "+preset.UREdit, fmt.Errorf("preset %q is unknown", p))
 	}
 	return nil
 }

@@ -48,6 +48,10 @@ type Spec struct {
 	FrameIndex     int
 	MaxFrames      int // 0 for all
 
+	// EditPreset names a way to edit that is there to be compared with; "" for
+	// the program's own. See package preset.
+	EditPreset string
+
 	Steps              int
 	GuidanceScale      float64
 	ImageGuidanceScale float64

@@ -42,6 +42,7 @@ func (r *Request) check() []problem {
 	c.choice("mode", string(r.Mode), string(Video), string(SingleFrame))
 	c.within("frame_index", r.FrameIndex, 0, maxFrames)
 	c.within("max_frames", r.MaxFrames, 0, maxFrames)
+	c.preset(r.Preset)
 	c.within("num_inference_steps", r.NumInferenceSteps, 1, 1000)
 	c.between("guidance_scale", r.GuidanceScale, 0, 100)
 	c.between("image_guidance_scale", r.ImageGuidanceScale, 0, 100)
@@ -137,6 +138,12 @@ func (c *checker) plain(key, what, v string, most int) {
 		c.add(key, "the "+what+" is not UTF-8", "")
 	case control >= 0:
 		c.add(key, fmt.Sprintf("the %s contains the control character %q", what, v[control]), "")
+	}
+}
+
+func (c *checker) preset(v string) {
+	if v != "" && v != "ur-edit" {
+		c.add("preset", fmt.Sprintf("%q is not known", clip(v)), "leave it out, or write ur-edit")
 	}
 }
 

@@ -53,6 +53,7 @@ func (r *Request) fields() []field {
 		{"max_frames", "max-frames", "`number` of frames after which the video ends; 0 for all", &r.MaxFrames},
 		{"negative_prompt", "negative-prompt", "`text` that names what the edit should avoid", &r.NegativePrompt},
 
+		{"preset", "preset", "`name` of a way to edit that is kept for comparison: ur-edit", &r.Preset},
 		{"num_inference_steps", "steps", "`number` of denoising steps, 1..1000", &r.NumInferenceSteps},
 		{"guidance_scale", "guidance-scale", "`scale` of the edit prompt, 0..100", &r.GuidanceScale},
 		{"image_guidance_scale", "image-guidance-scale", "`scale` of the input picture, 0..100", &r.ImageGuidanceScale},

@@ -121,6 +121,7 @@ r.yaml: edit_prompt: the key is missing (hint: write a line  edit_prompt: ...)`}
 		{"alpha", valid + "smoothing_alpha: 1.01\n", "r.yaml:6: smoothing_alpha: 1.01 is not within 0..1"},
 		{"window", valid + "smoothing_window: 0\n", "r.yaml:6: smoothing_window: 0 is not within 1..99"},
 		{"kernel", valid + "erode_kernel: -1\n", "r.yaml:6: erode_kernel: -1 is not within 0..1000"},
+		{"preset", valid + "preset: fast\n", `r.yaml:6: preset: "fast" is not known (hint: leave it out, or write ur-edit)`},
 		{"scheduler", valid + "scheduler: ../x\n", `r.yaml:6: scheduler: "../x" is no name of a scheduler (hint: leave it out for the model's own)`},
 		{"priority", valid + "priority: 10\n", "r.yaml:6: priority: 10 is not within 0..9"},
 
@@ -305,7 +306,7 @@ func TestYAML(t *testing.T) {
 	want := job.Request{
 		JobID: "тест-1", InputVideoPath: "/in put.mp4", OutputDir: "/out: #1", MaskPrompt: "yes", EditPrompt: " \ttwo\r\nlines \n",
 		NegativePrompt: "null", Mode: job.SingleFrame, FrameIndex: 3, MaxFrames: 4, NumInferenceSteps: 7, GuidanceScale: 1.25,
-		ImageGuidanceScale: 0, Scheduler: "ddim", Seed: 1 << 62, ErodeKernel: 0, Feather: 0.5, CropPadding: 1, EditSize: 256,
+		ImageGuidanceScale: 0, Preset: "ur-edit", Scheduler: "ddim", Seed: 1 << 62, ErodeKernel: 0, Feather: 0.5, CropPadding: 1, EditSize: 256,
 		ApplySmoothing: false, Smoothing: "classic", SmoothingWindow: 4, SmoothingAlpha: 1, VideoCodec: "hevc", VideoCRF: 0,
 		VideoPreset: "fast", HDR: "tonemap", Priority: 9,
 		MaskNegativePrompt: "blue ball", Instances: "3", MaxObjects: 7, AcrossCuts: true, Overwrite: true,

@@ -44,6 +44,10 @@ type Request struct {
 	// takes all. Default 0.
 	MaxFrames int `json:"max_frames"`
 
+	// Preset names a way to edit that is kept for comparison: "ur-edit" is the
+	// loop of the Python worker of that name; "" edits as well as it is known
+	// how. Default "".
+	Preset string `json:"preset"`
 	// NumInferenceSteps is the number of denoising steps, 1..1000. Default 50.
 	NumInferenceSteps int `json:"num_inference_steps"`
 	// GuidanceScale is how strongly EditPrompt is followed, 0..100. Default 9.

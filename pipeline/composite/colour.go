@@ -1,8 +1,6 @@
 package composite
 
 import (
-	"fmt"
-
 	"uredit/pipeline/frame"
 	"uredit/pipeline/media"
 )
@@ -15,26 +13,9 @@ type coding struct {
 	levels frame.Matrix // of differences of R, G, B
 }
 
-// lumaWeights returns the weights of red and blue in luma.
-func lumaWeights(matrix string) (kr, kb float64, err error) {
-	switch matrix {
-	case "bt709":
-		return 0.2126, 0.0722, nil
-	case "smpte170m", "bt470bg", "bt601":
-		return 0.299, 0.114, nil
-	case "fcc":
-		return 0.30, 0.11, nil
-	case "smpte240m":
-		return 0.212, 0.087, nil
-	case "bt2020nc", "bt2020_ncl", "bt2020c":
-		return 0.2627, 0.0593, nil
-	}
-	return 0, 0, fmt.Errorf("colour matrix %q is not supported", matrix)
-}
-
 // newCoding prepares the conversions of frames of the given size.
 func newCoding(c media.Colour, width, height int) (*coding, error) {
-	kr, kb, err := lumaWeights(c.Assumed(width, height))
+	kr, kb, err := c.Luma(width, height)
 	if err != nil {
 		return nil, err
 	}

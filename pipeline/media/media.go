@@ -3,7 +3,10 @@
 // pipeline reads it.
 package media
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Rational is an exact fraction, as time bases and frame rates are.
 type Rational struct{ Num, Den int64 }
@@ -39,6 +42,25 @@ func (c Colour) Assumed(width, height int) string {
 		return "smpte170m"
 	}
 	return c.Matrix
+}
+
+// Luma returns the weights of red and blue in luma by the matrix that Assumed
+// names. A matrix without such weights, or one that is not known, is an error.
+func (c Colour) Luma(width, height int) (kr, kb float64, err error) {
+	switch matrix := c.Assumed(width, height); matrix {
+	case "bt709":
+		return 0.2126, 0.0722, nil
+	case "smpte170m", "bt470bg", "bt601":
+		return 0.299, 0.114, nil
+	case "fcc":
+		return 0.30, 0.11, nil
+	case "smpte240m":
+		return 0.212, 0.087, nil
+	case "bt2020nc", "bt2020_ncl", "bt2020c":
+		return 0.2627, 0.0593, nil
+	default:
+		return 0, 0, fmt.Errorf("colour matrix %q is not supported", matrix)
+	}
 }
 
 // Stream is one stream that is not the edited picture.

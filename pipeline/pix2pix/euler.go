@@ -42,9 +42,16 @@ func eulerAncestral(o options, t *training, steps int) (*schedule, error) {
 	if err != nil {
 		return nil, err
 	}
-	return eulerSchedule(o, timesteps, sigmas, func(from, to float64) (down, up float64) {
+	s, err := eulerSchedule(o, timesteps, sigmas, func(from, to float64) (down, up float64) {
 		return to * to / from, to * math.Sqrt(from*from-to*to) / from
 	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range s.steps {
+		s.steps[i].draws = true
+	}
+	return s, nil
 }
 
 // eulerSigmas spaces the steps and reads their sigmas, with 0 after the last.

@@ -11,6 +11,10 @@ const (
 	// NoiseTorch gives the values that torch.randn gives on a CPU for the same
 	// seed, from the crop's first row and column on, the same in every frame.
 	NoiseTorch = "torch"
+	// NoiseTorchStream goes on in the next frame where the last one ended, as a
+	// diffusers pipeline does that is given no generator: every frame has noise
+	// of its own, which depends on the sizes of all frames before.
+	NoiseTorchStream = "torch-stream"
 )
 
 // area says which part of the canvas latents cover, in latent samples. top and
@@ -35,6 +39,8 @@ func newNoise(name string, seed uint64) (noise, error) {
 		return philox{seed}, nil
 	case NoiseTorch:
 		return &torchNoise{seed: seed}, nil
+	case NoiseTorchStream:
+		return &torchNoise{seed: seed, stream: true}, nil
 	}
-	return nil, fmt.Errorf("noise %q is unknown, there are %q and %q", name, NoisePhilox, NoiseTorch)
+	return nil, fmt.Errorf("noise %q is unknown, there are %q, %q and %q", name, NoisePhilox, NoiseTorch, NoiseTorchStream)
 }

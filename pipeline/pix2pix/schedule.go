@@ -41,6 +41,7 @@ type step struct {
 	x0, last float32
 	z        float32
 	usesX0   bool // x0 is used, here or by the step after
+	draws    bool // diffusers draws noise here even where z is 0
 }
 
 // linear is a value as a combination of the latents and the network's output.

@@ -21,7 +21,7 @@ type Params struct {
 	ImageGuidanceScale float64 // how strongly the picture acts
 	Scheduler          string  // one of Schedulers, or "" for the folder's own
 	Seed               uint64
-	Noise              string // NoisePhilox, NoiseTorch, or "" for NoisePhilox
+	Noise              string // NoisePhilox, NoiseTorch, NoiseTorchStream, or "" for NoisePhilox
 }
 
 // Session edits the frames of one job with one set of parameters. It is used by
@@ -30,6 +30,7 @@ type Session struct {
 	editor   *Editor
 	schedule *schedule
 	noise    noise
+	stream   bool // what one frame draws, used or not, moves the next one's noise
 	guidance guidance
 	warnings []string
 
@@ -53,6 +54,7 @@ func (e *Editor) Start(ctx context.Context, p Params) (*Session, error) {
 	if s.noise, err = newNoise(p.Noise, p.Seed); err != nil {
 		return nil, unsupported(err)
 	}
+	s.stream = p.Noise == NoiseTorchStream
 	if s.guidance, err = newGuidance(p.GuidanceScale, p.ImageGuidanceScale); err != nil {
 		return nil, unsupported(err)
 	}
@@ -210,7 +212,7 @@ func (s *Session) denoise(ctx context.Context, a area) error {
 		if err := s.run(ctx, s.editor.unet.model, s.unetIn, s.unetOut); err != nil {
 			return fmt.Errorf("run the unet, step %d of %d: %w", i+1, len(s.schedule.steps), err)
 		}
-		if step.z != 0 {
+		if step.z != 0 || step.draws && s.stream {
 			s.draw(s.fresh, i+1, a)
 		}
 		begin = time.Now()

@@ -5,8 +5,10 @@ import "math"
 // torchNoise is torch.randn on a CPU: MT19937 and the transform of Box and
 // Muller over blocks of sixteen. It exists to compare frames with diffusers.
 type torchNoise struct {
-	seed uint64
-	mt   mersenne
+	seed   uint64
+	stream bool // seeded once, not for each frame
+	seeded bool
+	mt     mersenne
 	// The scalar path makes values in pairs and keeps the second.
 	spare    float64
 	hasSpare bool
@@ -14,9 +16,9 @@ type torchNoise struct {
 
 // fill implements noise.
 func (t *torchNoise) fill(dst []float32, draw int, _ area) {
-	if draw == 0 {
+	if draw == 0 && !(t.stream && t.seeded) {
 		t.mt.seed(uint32(t.seed))
-		t.hasSpare = false
+		t.hasSpare, t.seeded = false, true
 	}
 	const block = 16
 	if len(dst) < block {

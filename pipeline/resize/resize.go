@@ -1,7 +1,8 @@
-// Package resize stretches packed 8-bit RGB pictures with the antialiased
-// triangle filter that segmentation models are trained with. The result is
-// Pillow's BILINEAR to the last bit: the same fixed-point weights, first along
-// rows, then along columns, each rounded to 8 bits. It is a leaf.
+// Package resize stretches packed 8-bit RGB pictures as Pillow does, to the last
+// bit: the same fixed-point weights, first along rows, then along columns, each
+// rounded to 8 bits. BILINEAR is the antialiased triangle filter that
+// segmentation models are trained with, LANCZOS the one that diffusers is fed
+// with. It is a leaf.
 package resize
 
 import (
@@ -37,20 +38,29 @@ func New(w, h, toW, toH int) (*Bilinear, error) {
 	}
 	return &Bilinear{
 		from: size{w, h}, to: size{toW, toH},
-		across: newAxis(w, toW), down: newAxis(h, toH),
+		across: newAxis(w, toW, triangle), down: newAxis(h, toH, triangle),
 		between: make([]byte, 3*toW*h),
 	}, nil
 }
 
-// newAxis computes the weights from n samples to m. The filter is a triangle as
-// wide as a sample of the larger of both pictures, each way.
-func newAxis(n, m int) axis {
+// kernel is a filter: its reach each way in samples of the larger of both
+// pictures, and its value at a distance.
+type kernel struct {
+	reach float64
+	at    func(x float64) float64
+}
+
+var triangle = kernel{1, func(x float64) float64 { return max(1-math.Abs(x), 0) }}
+
+// newAxis computes the weights from n samples to m.
+func newAxis(n, m int, k kernel) axis {
 	scale := float64(n) / float64(m)
 	wide := max(scale, 1)
+	support := k.reach * wide
 	reach := func(i int) (centre float64, first, count int) {
 		centre = (float64(i) + 0.5) * scale
-		first = max(int(centre-wide+0.5), 0)
-		return centre, first, min(int(centre+wide+0.5), n) - first
+		first = max(int(centre-support+0.5), 0)
+		return centre, first, min(int(centre+support+0.5), n) - first
 	}
 	a := axis{first: make([]int, m)}
 	for i := range m {
@@ -62,16 +72,16 @@ func newAxis(n, m int) axis {
 	for i := range m {
 		centre, first, count := reach(i)
 		sum := 0.0
-		for k := range count {
-			exact[k] = max(1-math.Abs((float64(k+first)-centre+0.5)/wide), 0)
-			sum += exact[k]
+		for j := range count {
+			exact[j] = k.at((float64(j+first) - centre + 0.5) * (1 / wide))
+			sum += exact[j]
 		}
 		// Every result has as many taps; those that are too many weigh 0 and lie
 		// before where they would lie outside behind.
 		a.first[i] = min(first, n-a.taps)
 		weights := a.weights[i*a.taps+first-a.first[i]:][:count]
-		for k := range count {
-			weights[k] = int32(exact[k]/sum*(1<<precision) + 0.5)
+		for j := range count {
+			weights[j] = int32(math.Round(exact[j] / sum * (1 << precision)))
 		}
 	}
 	return a

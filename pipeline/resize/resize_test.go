@@ -23,31 +23,39 @@ func picture(seed, w, h int) []byte {
 	return pixels
 }
 
+// stretcher is what both filters are.
+type stretcher interface{ Run(dst, src []byte) }
+
 // TestPillow compares with Pillow, byte by byte.
 func TestPillow(t *testing.T) {
-	data, err := os.ReadFile("testdata/pillow.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
-	if len(lines) < 10 {
-		t.Fatalf("%d sizes only", len(lines))
-	}
-	for seed, line := range lines {
-		var w, h, toW, toH int
-		var want string
-		if _, err := fmt.Sscan(line, &w, &h, &toW, &toH, &want); err != nil {
-			t.Fatal(err)
-		}
-		b, err := New(w, h, toW, toH)
+	for file, open := range map[string]func(w, h, toW, toH int) (stretcher, error){
+		"testdata/pillow.txt":  func(w, h, toW, toH int) (stretcher, error) { return New(w, h, toW, toH) },
+		"testdata/lanczos.txt": func(w, h, toW, toH int) (stretcher, error) { return NewLanczos(w, h, toW, toH) },
+	} {
+		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		dst := make([]byte, 3*toW*toH)
-		for range 2 { // the second time in used memory
-			b.Run(dst, picture(seed, w, h))
-			if got := fmt.Sprintf("%x", sha256.Sum256(dst)); got != want {
-				t.Errorf("%d by %d to %d by %d is not Pillow's", w, h, toW, toH)
+		lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+		if len(lines) < 10 {
+			t.Fatalf("%s: %d sizes only", file, len(lines))
+		}
+		for seed, line := range lines {
+			var w, h, toW, toH int
+			var want string
+			if _, err := fmt.Sscan(line, &w, &h, &toW, &toH, &want); err != nil {
+				t.Fatal(err)
+			}
+			b, err := open(w, h, toW, toH)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dst := make([]byte, 3*toW*toH)
+			for range 2 { // the second time in used memory
+				b.Run(dst, picture(seed, w, h))
+				if got := fmt.Sprintf("%x", sha256.Sum256(dst)); got != want {
+					t.Errorf("%s: %d by %d to %d by %d is not Pillow's", file, w, h, toW, toH)
+				}
 			}
 		}
 	}

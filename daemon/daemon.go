@@ -84,11 +84,15 @@ func New(o Options) (*Daemon, error) {
 	watched := []string{filepath.Join(cfg.Root, spool.InboxDir), filepath.Join(cfg.Root, spool.ControlDir)}
 	d.watcher = watch.New(watched, cfg.PollInterval, o.Log)
 	d.source = newSource(sp, set, d.note)
+	d.source.reachable = d.reachable
 	var runners []dispatch.Runner[*work]
 	for _, e := range o.Engines {
 		runners = append(runners, &runner{daemon: d, engine: e})
 	}
 	d.dispatcher = dispatch.New(d.source, runners, cfg.DrainTimeout)
+	if err := d.expectRoots(); err != nil {
+		return nil, errors.Join(err, sp.Close())
+	}
 	return d, nil
 }
 
@@ -185,7 +189,7 @@ func (d *Daemon) claim() (soon time.Duration, err error) {
 		return 0, err
 	}
 	ready, soon := d.intake.Ready(time.Now(), entries, d.spool.Peek)
-	for _, e := range ready {
+	for _, e := range d.claimable(ready) {
 		c, err := d.spool.Claim(e)
 		if errors.Is(err, spool.ErrLost) || d.note.trouble("inbox/"+e.Name, err) {
 			continue

@@ -55,6 +55,7 @@
 //	daemon.go    the loop: obey markers, claim, decide, dispatch
 //	examine.go   what a claim must fulfil to become a job
 //	reject.go    what happens to one that does not
+//	mounts.go    roots that are not mounted here
 //	source.go    which job a free device gets
 //	runner.go    one attempt: request to pipeline, progress to report, error to record
 //	attempt.go   the attempt's files

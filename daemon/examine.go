@@ -98,6 +98,9 @@ func rank(r *job.Request) int { return 9 - r.Priority }
 // admit checks what a request points to and reserves its job_id and output_dir
 // for the job. What it reserved is released when it returns an error.
 func (d *Daemon) admit(j string, r *job.Request) (*roots.Dir, error) {
+	if err := d.reachable(r); err != nil {
+		return nil, err
+	}
 	in, err := d.roots.OpenInput(r.InputVideoPath)
 	if err != nil {
 		return nil, err
@@ -111,7 +114,11 @@ func (d *Daemon) admit(j string, r *job.Request) (*roots.Dir, error) {
 		out.Close()
 		return nil, err
 	}
-	if err := harmless(out, in, r); err != nil {
+	err = harmless(out, in, r)
+	if err == nil {
+		err = d.identifyRoots(r)
+	}
+	if err != nil {
 		err = errors.Join(err, d.release(j, r, out))
 		out.Close()
 		return nil, err

@@ -85,10 +85,12 @@ func silenceError(silent bool) error {
 // without knowing is taken up.
 func (d *Daemon) attend(dead []spool.Instance) {
 	if len(dead) > 0 && !d.source.stopped() {
-		for _, i := range dead {
-			d.log.Warn("silent for a lease; its jobs are taken over", "instance", i.String(), "lease", d.spool.Lease())
+		r, err := d.spool.TakeOver(dead, d.mayTake)
+		if len(r.Claims)+len(r.Jobs)+len(r.Committed)+len(r.Crashed) > 0 {
+			for _, i := range dead {
+				d.log.Warn("silent for a lease; its jobs are taken over", "instance", i.String(), "lease", d.spool.Lease())
+			}
 		}
-		r, err := d.spool.TakeOver(dead)
 		d.note.trouble("take over", err)
 		d.takeUp(r)
 	}

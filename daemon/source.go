@@ -31,8 +31,10 @@ type source struct {
 	spool *spool.Spool
 	roots *roots.Set
 	note  *notebook
-	age   time.Duration // inputAge
-	retry time.Duration // retryAfter
+	// reachable says whether the roots that a request needs are mounted here.
+	reachable func(*job.Request) error
+	age       time.Duration // inputAge
+	retry     time.Duration // retryAfter
 
 	mu      sync.Mutex
 	paused  bool
@@ -173,6 +175,9 @@ func (s *source) read(j string) (*work, error) {
 // reads and writes is there. An error is one that will pass; all others are for
 // the job to report.
 func (s *source) ready(j string, r *job.Request, now time.Time) (bool, error) {
+	if err := s.reachable(r); err != nil {
+		return false, err
+	}
 	out, err := s.roots.OpenDir(r.OutputDir)
 	if err == nil {
 		err = out.Close()

@@ -10,5 +10,9 @@
 // A root is opened anew for each path. A share that is mounted after the daemon
 // began is seen, and one that is to be unmounted is not held.
 //
+// A root may be the mount point of a share. It shows an id, in a file of its own,
+// that the empty directory beneath the mount does not show: such a root is
+// refused, with an error that says that the request may be tried again.
+//
 // Errors are *job.Error with a code, and a hint that says which command helps.
 package roots

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"uredit/daemon/job"
 )
@@ -15,6 +16,9 @@ import (
 type Set struct {
 	roots    []root
 	reserved []string // real paths of directories that take no outputs
+
+	mu  sync.Mutex
+	ids map[string]string // what each root shows in IDName, by its path
 }
 
 // root is one allowed directory. Users may name it by the configured path or
@@ -27,7 +31,7 @@ type root struct {
 // Outputs may not lie in the reserved ones (those of the spool), nor directly in
 // a parent of one.
 func Open(dirs []string, reserved ...string) (*Set, error) {
-	s := &Set{}
+	s := &Set{ids: map[string]string{}}
 	for _, dir := range dirs {
 		if !filepath.IsAbs(dir) {
 			return nil, fmt.Errorf("root %s: the path is not absolute", dir)
@@ -101,6 +105,10 @@ func (s *Set) open(key, path string) (handle *os.Root, rel string, err error) {
 	handle, err = os.OpenRoot(in.path)
 	if err != nil {
 		return nil, "", rootError(in.path, err)
+	}
+	if err := s.verify(handle, in.path); err != nil {
+		handle.Close()
+		return nil, "", err
 	}
 	return handle, rel, nil
 }

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// formatName is the file that makes a directory a spool.
+const formatName = "FORMAT"
+
 // formatVersion is the layout that this code reads and writes.
 const formatVersion = 1
 
@@ -80,13 +83,13 @@ func idPattern(s string) bool {
 // establish returns the spool's FORMAT and writes it when there is none. Of
 // several daemons that start on a new spool one writes it, all obey it.
 func establish(root *os.Root) (Format, error) {
-	data, err := root.ReadFile("FORMAT")
+	data, err := root.ReadFile(formatName)
 	if errors.Is(err, fs.ErrNotExist) {
 		mine := Format{Version: formatVersion, ID: random36(8) + random36(8), UID: os.Geteuid(), GID: os.Getegid(), Lease: DefaultLease}
-		if err := (writer{host: "new"}).putAbsent(root, "FORMAT", mine.Bytes()); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := (writer{host: "new"}).putAbsent(root, formatName, mine.Bytes()); err != nil && !errors.Is(err, fs.ErrExist) {
 			return Format{}, fmt.Errorf("write FORMAT: %w", err)
 		}
-		data, err = root.ReadFile("FORMAT")
+		data, err = root.ReadFile(formatName)
 	}
 	if err != nil {
 		return Format{}, fmt.Errorf("read FORMAT: %w", err)

@@ -95,6 +95,8 @@ func rounds(t *testing.T, clock *time.Duration, s *Spool, d time.Duration) []Ins
 
 // TestTakeOver: the job of a silent host goes to one of the others, once, and
 // what a living host holds stays.
+func anyJob(string) bool { return true }
+
 func TestTakeOver(t *testing.T) {
 	clock := time.Hour
 	now := func() time.Duration { return clock }
@@ -134,7 +136,7 @@ func TestTakeOver(t *testing.T) {
 	if !a.Fenced() || b.Fenced() {
 		t.Errorf("a fenced: %v, b fenced: %v, want a alone", a.Fenced(), b.Fenced())
 	}
-	r, err := b.TakeOver(dead)
+	r, err := b.TakeOver(dead, anyJob)
 	if err != nil || len(r.Jobs) != 1 || len(r.Claims) != 1 || len(r.Committed) != 1 {
 		t.Fatalf("TakeOver = %+v, %v, want one of each", r, err)
 	}
@@ -144,7 +146,7 @@ func TestTakeOver(t *testing.T) {
 	if r.Claims[0].Job != look.Job || r.Committed[0].Job != committed.Job || !r.Committed[0].ActiveName.Committed {
 		t.Errorf("took %s and %s", r.Claims[0].ActiveName, r.Committed[0].ActiveName)
 	}
-	if r, err := c.TakeOver(dead); err != nil || len(r.Jobs)+len(r.Claims)+len(r.Committed) > 0 {
+	if r, err := c.TakeOver(dead, anyJob); err != nil || len(r.Jobs)+len(r.Claims)+len(r.Committed) > 0 {
 		t.Errorf("a third host took %+v, %v as well", r, err)
 	}
 	// The one that was thought dead learns it, and cannot record anything.

@@ -38,7 +38,7 @@ func (s *Spool) Recover() (Recovery, error) {
 }
 
 func (s *Spool) recover() (Recovery, error) {
-	own := func(i Instance) bool { return i.HostID == s.instance.HostID }
+	own := func(n ActiveName, _ bool) bool { return n.Instance.HostID == s.instance.HostID }
 	beating, err := s.beating()
 	if err != nil {
 		return Recovery{}, err
@@ -68,9 +68,9 @@ func (s *Spool) recover() (Recovery, error) {
 	return r, s.sweep()
 }
 
-// seize takes what the dead hold. The mark of each says what the end of its
+// seize takes what the dead hold and may be taken. The mark of each says what the end of its
 // process means for it, which held so many jobs of its kind.
-func (s *Spool) seize(dead func(Instance) bool, mark func(n ActiveName, accepted bool, held int) Mark) (Recovery, error) {
+func (s *Spool) seize(dead func(n ActiveName, accepted bool) bool, mark func(n ActiveName, accepted bool, held int) Mark) (Recovery, error) {
 	var r Recovery
 	names, err := s.active()
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *Spool) seize(dead func(Instance) bool, mark func(n ActiveName, accepted
 		switch {
 		case n.Instance == s.instance:
 			continue
-		case !dead(n.Instance):
+		case !dead(n, accepted[n.Job]):
 			r.Unknown = append(r.Unknown, n)
 			continue
 		}

@@ -12,15 +12,19 @@ import (
 // removing its attempt's directory, before anything of the job is published.
 //
 // Nobody knows what ended the other host: a job that it ran is a suspect, and
-// runs alone next.
-func (s *Spool) TakeOver(dead []Instance) (Recovery, error) {
+// runs alone next. May says of an accepted job whether this host could go on
+// with it; others are left for the hosts that can.
+func (s *Spool) TakeOver(dead []Instance, may func(job string) bool) (Recovery, error) {
 	mark := func(n ActiveName, accepted bool, _ int) Mark {
 		if accepted {
 			return Suspect
 		}
 		return Unmarked
 	}
-	r, err := s.seize(func(i Instance) bool { return slices.Contains(dead, i) }, mark)
+	from := func(n ActiveName, accepted bool) bool {
+		return slices.Contains(dead, n.Instance) && (!accepted || may(n.Job))
+	}
+	r, err := s.seize(from, mark)
 	if err != nil {
 		return r, fmt.Errorf("take over: %w", err)
 	}

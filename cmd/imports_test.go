@@ -20,7 +20,7 @@ import (
 var owners = map[string][]string{
 	"github.com/yalue/onnxruntime_go": {"pipeline/onnx"},
 	"gocv.io/x/gocv":                  {"pipeline/opencv"},
-	"os/exec":                         {"pipeline/ffmpeg"},
+	"os/exec":                         {"pipeline/ffmpeg", "models/fetch"},
 	"github.com/fsnotify/fsnotify":    {"daemon/watch"},
 	"gopkg.in/yaml.v3":                {"daemon/document"},
 	"gopkg.in/natefinch/lumberjack.v2": {

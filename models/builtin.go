@@ -25,6 +25,16 @@ import (
 //go:embed builtin
 var builtin embed.FS
 
+// BuiltinFiles returns the files of the built-in bundle by their slash-separated
+// paths in it.
+func BuiltinFiles() fs.FS {
+	files, err := fs.Sub(builtin, "builtin")
+	if err != nil { // only for a path that is none
+		panic(err)
+	}
+	return files
+}
+
 // Builtin returns the folder of the built-in bundle below cacheDir, unpacked.
 // The folder's name holds the hash of the content, so another version of the
 // program unpacks its own. A folder that is already there is used only if

@@ -15,10 +15,11 @@ import (
 )
 
 const modelsHelp = `list|verify [--config FILE]
+       ureditd models install starter [DIR]
        ureditd models run sam3    --bundle B --input V --prompt P --out O.ndjson
        ureditd models run pix2pix --bundle B --image I.png --prompt P --out O.png [flags]`
 
-// modelsCommand lists, verifies or runs models.
+// modelsCommand lists, verifies, installs or runs models.
 func modelsCommand(ctx context.Context, c console, args []string) error {
 	if len(args) > 1 && args[0] == "run" {
 		switch args[1] {
@@ -27,6 +28,9 @@ func modelsCommand(ctx context.Context, c console, args []string) error {
 		case "pix2pix":
 			return runPix2Pix(ctx, c, args[2:])
 		}
+	}
+	if len(args) > 0 && args[0] == "install" {
+		return installModels(ctx, c, args[1:])
 	}
 	if len(args) == 0 || args[0] != "list" && args[0] != "verify" {
 		return usagef("usage: ureditd models %s", modelsHelp)

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"uredit/models"
+	"uredit/models/bpe"
 )
 
 const (
@@ -40,7 +41,7 @@ func (p *part) graph(name string, g ops) {
 
 // bundle returns all files of a palette's bundle by slash-separated path.
 func bundle(palette []colour) map[string][]byte {
-	v := trainBPE(allWords(palette))
+	v := bpe.Train(allWords(palette))
 	parts := map[string]*part{"sam3": sam3Part(palette, v), "pix2pix": pix2pixPart(palette, v)}
 	files := map[string][]byte{}
 	manifest := models.Manifest{
@@ -78,12 +79,14 @@ type notes struct {
 
 type colourNotes struct {
 	Words []string `json:"words"`
-	SRGB  string   `json:"srgb"`
-	Luma  float64  `json:"y"`
-	Cb    float64  `json:"cb"`
-	Cr    float64  `json:"cr"`
-	Below float64  `json:"below"`
-	Above float64  `json:"above"`
+	// Channel is the colour's among the segmenter's features.
+	Channel int     `json:"channel"`
+	SRGB    string  `json:"srgb"`
+	Luma    float64 `json:"y"`
+	Cb      float64 `json:"cb"`
+	Cr      float64 `json:"cr"`
+	Below   float64 `json:"below"`
+	Above   float64 `json:"above"`
 }
 
 func notesOn(palette []colour) notes {
@@ -105,10 +108,10 @@ func notesOn(palette []colour) notes {
 		Colours: map[string]colourNotes{},
 	}
 	round := func(x float64) float64 { return math.Round(x*1e6) / 1e6 }
-	for _, c := range palette {
+	for i, c := range palette {
 		p := paintOf(c.target)
 		n.Colours[c.words[0]] = colourNotes{
-			Words: c.words, SRGB: c.target.String(), Luma: round(p.luma), Cb: round(p.cb), Cr: round(p.cr),
+			Words: c.words, Channel: i, SRGB: c.target.String(), Luma: round(p.luma), Cb: round(p.cb), Cr: round(p.cr),
 			Below: round(p.below), Above: round(p.above),
 		}
 	}

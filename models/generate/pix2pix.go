@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"uredit/models/bpe"
 	"uredit/models/onnxfile"
 )
 
@@ -37,25 +38,25 @@ const (
 )
 
 // promptEncoder returns the graph that gives each token its embedding.
-func promptEncoder(palette []colour, v vocabulary) ops {
+func promptEncoder(palette []colour, v bpe.Vocabulary) ops {
 	g := newGraph("text_encoder")
 	ids := g.Input("input_ids", onnxfile.Int64, fmt.Sprint("batch ", promptLength))
-	table := make([]float32, len(v.tokens)*paintWidth)
-	for id, token := range v.tokens {
-		if token != startOfText && token != endOfText {
+	table := make([]float32, len(v.Tokens)*paintWidth)
+	for id, token := range v.Tokens {
+		if token != bpe.StartOfText && token != bpe.EndOfText {
 			table[id*paintWidth+isWord] = 1
 		}
 	}
 	for _, c := range palette {
 		p := paintOf(c.target)
 		for _, w := range c.words {
-			row := table[v.word(w)*paintWidth:]
+			row := table[v.Word(w)*paintWidth:]
 			row[isColour], row[paintLuma] = 1, float32(p.luma)
 			row[paintCb], row[paintCr] = float32(p.cb), float32(p.cr)
 			row[paintBelow], row[paintAbove] = float32(p.below), float32(p.above)
 		}
 	}
-	embedding := g.Floats([]int64{int64(len(v.tokens)), paintWidth}, table...)
+	embedding := g.Floats([]int64{int64(len(v.Tokens)), paintWidth}, table...)
 	g.Output("last_hidden_state", onnxfile.Float32, fmt.Sprint("batch ", promptLength, " ", paintWidth),
 		g.gather(embedding, ids, 0))
 	return g
@@ -126,13 +127,13 @@ func sigmas() []float32 {
 
 // pix2pixPart returns the files of the editor, a diffusers folder, and its
 // graphs' signatures.
-func pix2pixPart(palette []colour, v vocabulary) *part {
+func pix2pixPart(palette []colour, v bpe.Vocabulary) *part {
 	p := newPart()
 	p.graph("text_encoder/model.onnx", promptEncoder(palette, v))
 	p.graph("unet/model.onnx", unet())
 	p.graph("vae_encoder/model.onnx", vaeEncoder())
 	p.graph("vae_decoder/model.onnx", vaeDecoder())
-	for name, data := range v.files(promptLength) {
+	for name, data := range v.Files(promptLength) {
 		p.files["tokenizer/"+name] = data
 	}
 	for name, config := range pix2pixConfigs(v) {
@@ -142,8 +143,8 @@ func pix2pixPart(palette []colour, v vocabulary) *part {
 }
 
 // pix2pixConfigs returns the JSON files that diffusers puts beside its models.
-func pix2pixConfigs(v vocabulary) map[string]map[string]any {
-	start, end := v.id(startOfText), v.id(endOfText)
+func pix2pixConfigs(v bpe.Vocabulary) map[string]map[string]any {
+	start, end := v.ID(bpe.StartOfText), v.ID(bpe.EndOfText)
 	vae := map[string]any{
 		"_class_name": "AutoencoderKL", "in_channels": 3, "out_channels": 3, "latent_channels": latents,
 		// Two blocks: the picture is halved once.
@@ -166,7 +167,7 @@ func pix2pixConfigs(v vocabulary) map[string]map[string]any {
 		},
 		"text_encoder/config.json": {
 			"architectures": []string{"CLIPTextModel"}, "model_type": "clip_text_model",
-			"hidden_size": paintWidth, "max_position_embeddings": promptLength, "vocab_size": len(v.tokens),
+			"hidden_size": paintWidth, "max_position_embeddings": promptLength, "vocab_size": len(v.Tokens),
 			"bos_token_id": start, "eos_token_id": end, "pad_token_id": end,
 		},
 		"unet/config.json": {

@@ -5,6 +5,7 @@ import (
 	"maps"
 
 	"uredit/models"
+	"uredit/models/bpe"
 	"uredit/models/onnxfile"
 )
 
@@ -52,18 +53,18 @@ type sam3Thresholds struct {
 
 // textEncoder returns the graph that says which colours each token names: row
 // t of text_features has a 1 in the channel of each.
-func textEncoder(palette []colour, v vocabulary) ops {
+func textEncoder(palette []colour, v bpe.Vocabulary) ops {
 	g := newGraph("text_encoder")
 	ids := g.Input("input_ids", onnxfile.Int64, fmt.Sprint(1, textLength))
 	mask := g.Input("attention_mask", onnxfile.Int64, fmt.Sprint(1, textLength))
 	width := features(palette)
-	table := make([]float32, int64(len(v.tokens))*width)
+	table := make([]float32, int64(len(v.Tokens))*width)
 	for i, c := range palette {
 		for _, w := range c.words {
-			table[int64(v.word(w))*width+int64(i)] = 1
+			table[int64(v.Word(w))*width+int64(i)] = 1
 		}
 	}
-	embedding := g.Floats([]int64{int64(len(v.tokens)), width}, table...)
+	embedding := g.Floats([]int64{int64(len(v.Tokens)), width}, table...)
 	valid := g.OpAttr("Cast", []onnxfile.Attr{onnxfile.IntAttr("to", int64(onnxfile.Bool))}, mask)
 	g.Output("text_features", onnxfile.Float32, fmt.Sprint(1, textLength, width), g.gather(embedding, ids, 0))
 	g.Output("text_mask", onnxfile.Bool, fmt.Sprint(1, textLength), valid)
@@ -71,21 +72,21 @@ func textEncoder(palette []colour, v vocabulary) ops {
 }
 
 // sam3Part returns the files of the segmenter and its graphs' signatures.
-func sam3Part(palette []colour, v vocabulary) *part {
+func sam3Part(palette []colour, v bpe.Vocabulary) *part {
 	p := newPart()
 	p.graph("text_encoder.onnx", textEncoder(palette, v))
 	p.graph("vision_encoder.onnx", visionEncoder(palette))
 	p.graph("detector.onnx", detector(palette))
-	maps.Copy(p.files, v.files(textLength))
+	maps.Copy(p.files, v.Files(textLength))
 	listed := map[string]models.File{}
 	for name, data := range p.files {
 		listed[name] = describe(data)
 	}
-	end := v.id(endOfText)
+	end := v.ID(bpe.EndOfText)
 	p.files["sam3.json"] = encodeJSON(sam3Config{
 		Format: "sam3-video/1", Semantics: "hf",
 		ImageSize: imageSize, Grid: grid, LowRes: lowRes, Hidden: features(palette),
-		TextLength: textLength, PadID: end, BOS: v.id(startOfText), EOS: end,
+		TextLength: textLength, PadID: end, BOS: v.ID(bpe.StartOfText), EOS: end,
 		Mean: [3]float64{0.5, 0.5, 0.5}, Std: [3]float64{0.5, 0.5, 0.5}, Resize: "bilinear_aa",
 		Thresholds: sam3Thresholds{
 			ScoreDetection: 0.5, NMS: 0.1, Associate: 0.1, AssociateTrack: 0.5, NewDetection: 0.7,

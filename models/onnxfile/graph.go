@@ -41,6 +41,7 @@ const (
 // must be an order of evaluation.
 type Graph struct {
 	name      string
+	prefix    string // of the names that the graph gives by itself
 	nodes     []node
 	constants []tensor
 	inputs    []value
@@ -79,6 +80,16 @@ func NewGraph(name string) *Graph {
 	return &Graph{name: name, names: map[string]bool{}, byContent: map[string]string{}}
 }
 
+// NewBranch returns an empty graph for an attribute of a node, as BranchAttr
+// takes it. Its nodes may use every value that stands before that node in the
+// graph around it, so the names that the branch gives begin with its own, which
+// must be no beginning of another's.
+func NewBranch(name string) *Graph {
+	g := NewGraph(name)
+	g.prefix = name + "."
+	return g
+}
+
 // Input declares an input and returns its name.
 func (g *Graph) Input(name string, t DataType, shape string) string {
 	g.claim(name)
@@ -106,7 +117,7 @@ func (g *Graph) OpAttr(op string, attributes []Attr, in ...string) string {
 func (g *Graph) OpN(op string, n int, attributes []Attr, in ...string) []string {
 	out := make([]string, n)
 	for i := range out {
-		out[i] = fmt.Sprintf("v%d_%d", len(g.nodes), i)
+		out[i] = fmt.Sprintf("%sv%d_%d", g.prefix, len(g.nodes), i)
 	}
 	g.nodes = append(g.nodes, node{op: op, in: in, out: out, attributes: attributes})
 	return out
@@ -147,7 +158,7 @@ func (g *Graph) Bytes(shape []int64, v ...byte) string {
 // External returns a float constant whose data lies in another file, named
 // relative to the graph's. The file is the caller's to write.
 func (g *Graph) External(shape []int64, location string) string {
-	name := fmt.Sprintf("c%d", len(g.constants))
+	name := fmt.Sprintf("%sc%d", g.prefix, len(g.constants))
 	g.claim(name)
 	g.constants = append(g.constants, tensor{name: name, typ: Float32, shape: shape, location: location})
 	return name
@@ -165,7 +176,7 @@ func (g *Graph) constant(t DataType, shape []int64, n int, raw []byte) string {
 	if name, ok := g.byContent[key]; ok {
 		return name
 	}
-	name := fmt.Sprintf("c%d", len(g.constants))
+	name := fmt.Sprintf("%sc%d", g.prefix, len(g.constants))
 	g.claim(name)
 	g.byContent[key] = name
 	g.constants = append(g.constants, tensor{name: name, typ: t, shape: shape, raw: raw})

@@ -25,6 +25,7 @@ const (
 	attrFloat  = 1
 	attrInt    = 2
 	attrString = 3
+	attrGraph  = 5
 	attrInts   = 7
 )
 
@@ -59,6 +60,15 @@ func StringAttr(name, v string) Attr {
 	var m message
 	m.text(4, v)
 	m.integer(20, attrString)
+	return Attr{name, m}
+}
+
+// BranchAttr returns an attribute that is a graph without inputs, such as the
+// then_branch of an If.
+func BranchAttr(name string, g *Graph) Attr {
+	var m message
+	m.sub(6, g.encode())
+	m.integer(20, attrGraph)
 	return Attr{name, m}
 }
 

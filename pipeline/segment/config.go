@@ -29,6 +29,7 @@ type config struct {
 	Std        []float64  `json:"std"`
 	Resize     string     `json:"resize"`
 	Thresholds thresholds `json:"thresholds"`
+	Vocabulary vocabulary `json:"vocabulary"`
 
 	tracker track.Config // the same file, as the tracker reads it
 }

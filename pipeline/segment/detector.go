@@ -213,7 +213,8 @@ func (d *Detector) PictureSize(w, h int) (int, int) {
 	return d.ImageSize(), d.ImageSize()
 }
 
-// Prompt encodes a text. The last few are remembered.
+// Prompt encodes a text. The last few are remembered. A text with words that the
+// folder says it does not know is a fault of code UnknownWords.
 func (d *Detector) Prompt(ctx context.Context, s string) (*Prompt, error) {
 	for i, p := range d.prompts {
 		if p.Text == s {
@@ -234,6 +235,9 @@ func (d *Detector) Prompt(ctx context.Context, s string) (*Prompt, error) {
 }
 
 func (d *Detector) encode(ctx context.Context, s string) (*Prompt, error) {
+	if err := d.config.Vocabulary.check(s); err != nil {
+		return nil, err
+	}
 	ids, attention, cut := d.tokenizer.Encode(s, d.textLen)
 	shape := []int64{1, int64(d.textLen)}
 	in := []*tensor.Tensor{{Name: idsName, Shape: shape, I64: ids}}

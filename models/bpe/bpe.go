@@ -1,42 +1,37 @@
-package main
+// Package bpe makes byte-level BPE vocabularies in which chosen words are one
+// token each, and writes them as the tokenizer files of CLIP.
+package bpe
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/json"
 	"slices"
 	"strings"
 )
 
-// promptWords are words of prompts that are worth a token of their own beside
-// the palette's.
-//
-//go:embed words.txt
-var promptWords string
-
 // Names of the special tokens, as CLIP has them.
 const (
-	startOfText = "<|startoftext|>"
-	endOfText   = "<|endoftext|>"
+	StartOfText = "<|startoftext|>"
+	EndOfText   = "<|endoftext|>"
 	endOfWord   = "</w>"
 )
 
-// vocabulary is a byte-level BPE vocabulary in CLIP's layout: 256 bytes, 256
+// Vocabulary is a byte-level BPE vocabulary in CLIP's layout: 256 bytes, 256
 // bytes that end a word, one token for each merge, start and end of text.
-type vocabulary struct {
-	tokens []string // by id
+type Vocabulary struct {
+	Tokens []string // by id
 	merges [][2]string
 }
 
-// trainBPE merges until each of the words is one token. All words weigh the
+// Train merges until each of the words is one token. All words weigh the
 // same; the most frequent pair is merged first, the first in order of bytes
 // among equals. Encoding a word repeats the merges that made it, so it comes
 // out as its one token.
-func trainBPE(words []string) vocabulary {
-	var v vocabulary
+func Train(words []string) Vocabulary {
+	var v Vocabulary
 	for _, suffix := range []string{"", endOfWord} {
 		for _, r := range byteSymbols() {
-			v.tokens = append(v.tokens, string(r)+suffix)
+			v.Tokens = append(v.Tokens, string(r)+suffix)
 		}
 	}
 	words = slices.Clone(words)
@@ -53,12 +48,12 @@ func trainBPE(words []string) vocabulary {
 			break
 		}
 		v.merges = append(v.merges, pair)
-		v.tokens = append(v.tokens, pair[0]+pair[1])
+		v.Tokens = append(v.Tokens, pair[0]+pair[1])
 		for i := range split {
 			split[i] = merge(split[i], pair)
 		}
 	}
-	v.tokens = append(v.tokens, startOfText, endOfText)
+	v.Tokens = append(v.Tokens, StartOfText, EndOfText)
 	return v
 }
 
@@ -105,16 +100,16 @@ func byteSymbols() []rune {
 	return append(printable, shifted...)
 }
 
-// id returns the token's id, or -1.
-func (v vocabulary) id(token string) int { return slices.Index(v.tokens, token) }
+// ID returns the token's id, or -1.
+func (v Vocabulary) ID(token string) int { return slices.Index(v.Tokens, token) }
 
-// word returns the id of the token that is the whole word.
-func (v vocabulary) word(w string) int { return v.id(w + endOfWord) }
+// Word returns the id of the token that is the whole word, or -1.
+func (v Vocabulary) Word(w string) int { return v.ID(w + endOfWord) }
 
-// files returns the tokenizer's files for texts of at most length tokens.
-func (v vocabulary) files(length int) map[string][]byte {
+// Files returns the tokenizer's files by name, for texts of at most length tokens.
+func (v Vocabulary) Files(length int) map[string][]byte {
 	var vocab, merges bytes.Buffer
-	for id, token := range v.tokens {
+	for id, token := range v.Tokens {
 		separator := ",\n"
 		if id == 0 {
 			separator = "{\n"
@@ -130,7 +125,7 @@ func (v vocabulary) files(length int) map[string][]byte {
 		merges.WriteString(pair[0] + " " + pair[1] + "\n")
 	}
 	special := map[string]string{
-		"bos_token": startOfText, "eos_token": endOfText, "pad_token": endOfText, "unk_token": endOfText,
+		"bos_token": StartOfText, "eos_token": EndOfText, "pad_token": EndOfText, "unk_token": EndOfText,
 	}
 	config := map[string]any{
 		"tokenizer_class": "CLIPTokenizer", "add_prefix_space": false, "do_lower_case": true,
@@ -158,13 +153,4 @@ func encodeJSON(v any) []byte {
 		panic(err)
 	}
 	return b.Bytes()
-}
-
-// allWords returns the words that get a token of their own.
-func allWords(palette []colour) []string {
-	words := strings.Fields(promptWords)
-	for _, c := range palette {
-		words = append(words, c.words...)
-	}
-	return words
 }

@@ -1,4 +1,4 @@
-package main
+package bpe
 
 import (
 	"os"
@@ -11,11 +11,17 @@ import (
 	"uredit/pipeline/text"
 )
 
+// textLength is the longest text of the tokenizer under test, in tokens.
+const textLength = 77
+
+// words share beginnings, ends and letters.
+var words = strings.Fields("red blue green redder make the car cart carpet in into ball x a of naive")
+
 // tokenizer writes the vocabulary's files and reads them as a host does.
-func tokenizer(t testing.TB, v vocabulary) *text.Tokenizer {
+func tokenizer(t testing.TB, v Vocabulary) *text.Tokenizer {
 	t.Helper()
 	dir := t.TempDir()
-	for name, data := range v.files(promptLength) {
+	for name, data := range v.Files(textLength) {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -28,15 +34,14 @@ func tokenizer(t testing.TB, v vocabulary) *text.Tokenizer {
 }
 
 func TestEveryWordIsOneToken(t *testing.T) {
-	words := allWords(builtinColours(t))
-	v := trainBPE(words)
+	v := Train(words)
 	tok := tokenizer(t, v)
-	if tok.MaxLength() != promptLength {
-		t.Errorf("length %d, want %d", tok.MaxLength(), promptLength)
+	if tok.MaxLength() != textLength {
+		t.Errorf("length %d, want %d", tok.MaxLength(), textLength)
 	}
 	for _, w := range words {
 		ids, _, _ := tok.Encode(strings.ToUpper(w), 4)
-		want := []int64{int64(v.id(startOfText)), int64(v.word(w)), int64(v.id(endOfText)), int64(v.id(endOfText))}
+		want := []int64{int64(v.ID(StartOfText)), int64(v.Word(w)), int64(v.ID(EndOfText)), int64(v.ID(EndOfText))}
 		if !slices.Equal(ids, want) {
 			t.Errorf("%q is %v, want %v", w, ids, want)
 		}
@@ -45,11 +50,7 @@ func TestEveryWordIsOneToken(t *testing.T) {
 
 // FuzzTokensSpellTheText: what the tokens spell is the text without spaces.
 func FuzzTokensSpellTheText(f *testing.F) {
-	palette, err := parsePalette(builtinPalette)
-	if err != nil {
-		f.Fatal(err)
-	}
-	v := trainBPE(allWords(palette))
+	v := Train(words)
 	tok := tokenizer(f, v)
 	bytesOf := map[rune]byte{}
 	order := append(byteRange('!', '~'), append(byteRange(0xa1, 0xac), byteRange(0xae, 0xff)...)...)
@@ -73,8 +74,8 @@ func FuzzTokensSpellTheText(f *testing.F) {
 		}
 		var spelt []byte
 		for i, id := range ids {
-			token := v.tokens[id]
-			if attention[i] == 0 || token == startOfText || token == endOfText {
+			token := v.Tokens[id]
+			if attention[i] == 0 || token == StartOfText || token == EndOfText {
 				continue
 			}
 			for _, r := range strings.TrimSuffix(token, endOfWord) {

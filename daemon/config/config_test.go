@@ -110,7 +110,7 @@ func TestParseFaults(t *testing.T) {
 c.yaml:3: log.max_age: -1 is negative (hint: 0 keeps files for ever)
 c.yaml:4: log.max_backups: -2 is negative (hint: 0 keeps all files)
 c.yaml:5: log.file: "x" is not absolute (hint: write the whole path, from / on)`},
-		{"log: loud\n", `c.yaml:1: log: text "loud" stands where keys and values are wanted`},
+		{"log: loud\n", `c.yaml:1: log: text "loud" stands where keys and values are wanted (hint: write  log: {key: value})`},
 		{"root: spool\nroots: [/a, b]\n", `c.yaml:1: root: "spool" is not absolute (hint: write the whole path, from / on)
 c.yaml:2: roots: "b" is not absolute (hint: write the whole path, from / on)`},
 		{"roots: /a\n", `c.yaml:1: roots: text "/a" is not a list (hint: write  roots: [first, second])`},

@@ -44,11 +44,30 @@ func parseJSON(text []byte) (*yaml.Node, *Fault) {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, &Fault{Line: r.line(), Message: "not JSON: the text ends too early"}
 	}
-	fault := &Fault{Line: r.line(), Message: "not JSON: " + strings.TrimPrefix(err.Error(), "json: ")}
+	what := strings.TrimPrefix(err.Error(), "json: ")
+	fault := &Fault{Line: r.line(), Message: "not JSON: " + what, Hint: jsonHint(what)}
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		fault.Hint = "a file that ends in .json holds JSON; YAML belongs in one that ends in .yaml"
+	}
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		fault.Line = r.lineAt(syntax.Offset)
 	}
 	return nil, fault
+}
+
+// jsonHint says what is usually behind a message of the JSON library.
+func jsonHint(what string) string {
+	switch {
+	case strings.Contains(what, `'\''`):
+		return "JSON takes double quotes"
+	case strings.Contains(what, "looking for beginning of object key"), strings.HasPrefix(what, "invalid character ']'"):
+		return "no comma stands after the last value, and keys stand in double quotes"
+	case strings.Contains(what, "after object key:value pair"), strings.Contains(what, "after array element"):
+		return "a comma stands between two values"
+	case strings.Contains(what, "looking for beginning of value"):
+		return "a value is a number, true, false, null, or text in double quotes"
+	}
+	return ""
 }
 
 func (r *jsonReader) line() int { return r.lineAt(r.dec.InputOffset()) }

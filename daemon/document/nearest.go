@@ -7,13 +7,20 @@ func nearest(key string, known []string) string {
 	fold := func(s string) string {
 		return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(s))
 	}
-	best, least := "", 1+len(key)/4
+	best, least := "", max(1, len(key)/4)
 	if len(key) > 64 {
 		return ""
 	}
 	for _, k := range known {
 		if d := distance(fold(key), fold(k)); d <= least && (best == "" || d < least) {
 			best, least = k, d
+		}
+	}
+	if best == "" && len(key) >= 4 { // a key that was cut short
+		for _, k := range known {
+			if strings.HasPrefix(fold(k), fold(key)) && (best == "" || len(k) < len(best)) {
+				best = k
+			}
 		}
 	}
 	return best

@@ -59,7 +59,7 @@ func (m *Mapping) Mapping(key string) *Mapping {
 	case n == nil || isNull(n):
 		n = &yaml.Node{}
 	case n.Kind != yaml.MappingNode:
-		m.fault(key, describe(n)+" stands where keys and values are wanted", "")
+		m.fault(key, describe(n)+" stands where keys and values are wanted", "write  "+key+": {key: value}")
 		n = &yaml.Node{}
 	}
 	sub.fill(n)

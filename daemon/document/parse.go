@@ -19,14 +19,15 @@ const emptyHint = "write lines such as  key: value"
 // maxDepth bounds how deep values lie within each other.
 const maxDepth = 32
 
-// Parse reads the one mapping of a file of at most limit bytes. The name goes
+// Parse reads the one mapping of a file of at most limit bytes; data may be cut
+// off after one byte more. The name goes
 // into the faults; one that ends in ".json" makes anything but JSON a fault. The
 // fault that is returned is one of the file as a whole: nothing more can be said
 // about its keys then.
 func Parse(name string, data []byte, limit int) (*Mapping, *Fault) {
 	if len(data) > limit {
 		return nil, &Fault{File: name,
-			Message: fmt.Sprintf("the file has %d bytes, more than %d", len(data), limit)}
+			Message: fmt.Sprintf("the file has more than %d bytes", limit)}
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if at := invalidUTF8(data); at >= 0 {
@@ -35,7 +36,7 @@ func Parse(name string, data []byte, limit int) (*Mapping, *Fault) {
 	}
 	if at := bytes.IndexFunc(data, isControl); at >= 0 {
 		return nil, &Fault{File: name, Line: lineAfter(data[:at]),
-			Message: fmt.Sprintf("the text contains the control character %q", data[at])}
+			Message: fmt.Sprintf("the text contains the control character %q", data[at]), Hint: "save the file as plain UTF-8 text"}
 	}
 	text := body(data)
 	var root *yaml.Node

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -59,8 +60,10 @@ func (m *Mapping) Int(key string, dst *int) {
 	case "!!float":
 		v, err := number(n)
 		switch {
-		case err != nil || math.IsNaN(v) || math.Abs(v) > 1<<53:
+		case err != nil || math.IsNaN(v):
 			m.fault(key, shorten(n.Value)+" is not "+wanted, "")
+		case math.Abs(v) > 1<<53:
+			m.fault(key, shorten(n.Value)+" is too large", "")
 		case v != math.Trunc(v):
 			m.fault(key, shorten(n.Value)+" is not "+wanted,
 				fmt.Sprintf("write %.0f or %.0f", math.Floor(v), math.Ceil(v)))
@@ -77,6 +80,10 @@ func (m *Mapping) Float(key string, dst *float64) {
 	const wanted = "a number"
 	n := m.scalar(key, wanted)
 	if n == nil {
+		return
+	}
+	if _, err := strconv.ParseFloat(n.Value, 64); errors.Is(err, strconv.ErrRange) && n.Style == 0 {
+		m.fault(key, shorten(n.Value)+" is too large", "")
 		return
 	}
 	if tag := n.ShortTag(); tag != "!!int" && tag != "!!float" {

@@ -64,18 +64,18 @@ func number(n *yaml.Node) (float64, error) {
 
 // numberHint is what to write instead of a value that is not a number.
 func numberHint(n *yaml.Node) string {
+	finite := func(s string) bool {
+		v, err := strconv.ParseFloat(s, 64)
+		return err == nil && !math.IsNaN(v) && !math.IsInf(v, 0)
+	}
 	text := strings.TrimSpace(n.Value)
-	if _, err := strconv.ParseFloat(text, 64); err == nil && n.ShortTag() == "!!str" {
+	if finite(text) && n.ShortTag() == "!!str" {
 		return "write " + text + " without quotes"
 	}
-	comma := strings.Replace(text, ",", ".", 1)
-	if _, err := strconv.ParseFloat(comma, 64); err == nil {
+	if comma := strings.Replace(text, ",", ".", 1); finite(comma) && comma != text {
 		return "write " + comma + ", with a decimal point"
 	}
-	if !strings.ContainsAny(text, "0123456789") {
-		return "write digits"
-	}
-	return ""
+	return "write digits"
 }
 
 func plainDigits(s string) string {

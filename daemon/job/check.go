@@ -111,6 +111,8 @@ func (c *checker) path(key, v string) {
 		c.add(key, fmt.Sprintf("%q is not absolute", clip(v)), "write the home directory out")
 	case !filepath.IsAbs(v):
 		c.add(key, fmt.Sprintf("%q is not absolute", clip(v)), "write the whole path, from / on")
+	case strings.TrimSpace(v) != v:
+		c.add(key, fmt.Sprintf("the path %q begins or ends with a blank", clip(v)), "remove the blank")
 	default:
 		c.plain(key, "path", v, maxPathBytes)
 	}

@@ -121,6 +121,7 @@ var misplaced = map[string]string{
 	"sam_path":       "it belongs below extra:",
 	"job_name":       "it belongs below extra:",
 	"notes":          "it belongs below extra:",
+	"step":           "did you mean num_inference_steps?",
 	"steps":          "did you mean num_inference_steps?",
 	"prompt":         "did you mean edit_prompt?",
 	"input":          "did you mean input_video_path?",

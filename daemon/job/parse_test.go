@@ -75,8 +75,9 @@ func TestParseFaults(t *testing.T) {
 		{"bracket", "job_id: a\nseed: [1\nmode: video\n", "r.yaml:2: not YAML: did not find expected ',' or ']' (hint: look for a quote, bracket or indentation that is wrong here or in the next lines)"},
 		{"quote", "job_id: 'it's'\n", "r.yaml:1: not YAML: did not find expected key (hint: look for a quote, bracket or indentation that is wrong here or in the next lines)"},
 		{"star", "job_id: a\nmask_prompt: *ball\n", "r.yaml:2: not YAML: unknown anchor 'ball' referenced (hint: put text that begins with * in quotes)"},
-		{"torn by NUL", "job_id: a\n\x00\x00", `r.yaml:2: the text contains the control character '\x00'`},
-		{"too large", "# " + strings.Repeat("x", job.MaxRequestBytes), "r.yaml: the file has 262146 bytes, more than 262144 (hint: a request holds a few lines; it names its video by a path)"},
+		{"torn by NUL", "job_id: a\n\x00\x00", `r.yaml:2: the text contains the control character '\x00' (hint: save the file as plain UTF-8 text)`},
+		{"UTF-16", "\xff\xfej\x00o\x00b\x00", "r.yaml:1: the text is not UTF-8 (hint: save the file as UTF-8)"},
+		{"too large", "# " + strings.Repeat("x", job.MaxRequestBytes), "r.yaml: the file has more than 262144 bytes (hint: a request holds a few lines; it names its video by a path)"},
 		{"nothing but a key", "priority: 3\n", `r.yaml: job_id: the key is missing (hint: write a line  job_id: ...)
 r.yaml: input_video_path: the key is missing (hint: write a line  input_video_path: ...)
 r.yaml: output_dir: the key is missing (hint: write a line  output_dir: ...)
@@ -97,7 +98,13 @@ r.yaml: edit_prompt: the key is missing (hint: write a line  edit_prompt: ...)`}
 		{"NaN", valid + "guidance_scale: .nan\n", "r.yaml:6: guidance_scale: .nan is not a finite number"},
 		{"infinite", valid + "smoothing_alpha: -.inf\n", "r.yaml:6: smoothing_alpha: -.inf is not a finite number"},
 		{"infinite whole", valid + "seed: .inf\n", "r.yaml:6: seed: .inf is not a whole number"},
-		{"overflow", valid + "guidance_scale: 1e999\n", `r.yaml:6: guidance_scale: text "1e999" is not a number`},
+		{"overflow", valid + "guidance_scale: 1e999\n", "r.yaml:6: guidance_scale: 1e999 is too large"},
+		{"huge whole", valid + "seed: 99999999999999999999\n", "r.yaml:6: seed: 99999999999999999999 is too large"},
+		{"NaN as text", valid + "guidance_scale: NaN\n", `r.yaml:6: guidance_scale: text "NaN" is not a number (hint: write digits)`},
+		{"time", valid + "max_frames: 1:30\n", `r.yaml:6: max_frames: text "1:30" is not a whole number (hint: write digits)`},
+		{"key cut short", valid + "guidance: 3\n", "r.yaml:6: guidance: no such key (hint: did you mean guidance_scale?)"},
+		{"step", valid + "step: 3\n", "r.yaml:6: step: no such key (hint: did you mean num_inference_steps?)"},
+		{"smooth", valid + "smooth: classic\n", "r.yaml:6: smooth: no such key (hint: did you mean smoothing?)"},
 		{"octal", valid + "erode_kernel: 010\n", "r.yaml:6: erode_kernel: 010 begins with a zero (hint: write 10)"},
 		{"huge", valid + "seed: 18446744073709551615\n", "r.yaml:6: seed: 18446744073709551615 is too large"},
 		{"negative seed", valid + "seed: -1\n", "r.yaml:6: seed: -1 is negative (hint: write a whole number from 0 on)"},
@@ -111,7 +118,7 @@ r.yaml: edit_prompt: the key is missing (hint: write a line  edit_prompt: ...)`}
 		{"too many objects", valid + "max_objects: 10001\n", "r.yaml:6: max_objects: 10001 is not within 0..10000"},
 		{"blank negative", valid + "mask_negative_prompt: ' '\n", "r.yaml:6: mask_negative_prompt: the text is empty (hint: leave it out)"},
 		{"across cuts", valid + "across_cuts: 1\n", "r.yaml:6: across_cuts: 1 is not true or false (hint: write true or false, without quotes)"},
-		{"extra is text", valid + "extra: fast\n", `r.yaml:6: extra: text "fast" stands where keys and values are wanted`},
+		{"extra is text", valid + "extra: fast\n", `r.yaml:6: extra: text "fast" stands where keys and values are wanted (hint: write  extra: {key: value})`},
 		{"extra path is a number", valid + "extra:\n  model_path: 4\n", `r.yaml:7: extra.model_path: 4 is not text (hint: write "4", in quotes)`},
 		{"extra twice", valid + "extra:\n  a: 4\n  a: 5\n", "r.yaml:8: extra.a: the key is there twice, first in line 7 (hint: remove one)"},
 		{"extra NaN", valid + "extra:\n  a: [.nan]\n", "r.yaml:7: extra.a: .nan is not a finite number"},
@@ -155,6 +162,7 @@ func TestParseValueFaults(t *testing.T) {
 		{"input_video_path", `input_video_path: ""`, `the path is empty (hint: write an absolute path)`},
 		{"input_video_path", `input_video_path: http://host/x.mp4`, `"http://host/x.mp4" is an address, not a path (hint: copy the file to the share and write its path)`},
 		{"input_video_path", `input_video_path: "/a\0b"`, `the path contains the control character '\x00'`},
+		{"input_video_path", `input_video_path: "/a.mp4 "`, `the path "/a.mp4 " begins or ends with a blank (hint: remove the blank)`},
 		{"output_dir", `output_dir: /` + strings.Repeat("x", 4096), `the path has 4097 bytes, more than 4096`},
 		{"mask_prompt", `mask_prompt: true`, `true is not text (hint: write "true", in quotes)`},
 		{"mask_prompt", `mask_prompt: "a\eb"`, `the text contains the control character '\x1b'`},
@@ -175,11 +183,14 @@ func TestParseValueFaults(t *testing.T) {
 func TestParseJSONFaults(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"empty", " \n", "r.json: the file is empty (hint: write lines such as  key: value)"},
-		{"YAML", "job_id: a\n", "r.json:1: not JSON: invalid character 'j' looking for beginning of value"},
+		{"YAML", "job_id: a\n", "r.json:1: not JSON: invalid character 'j' looking for beginning of value (hint: a file that ends in .json holds JSON; YAML belongs in one that ends in .yaml)"},
 		{"cut off", "{\n\"job_id\": \"a\",", "r.json:2: not JSON: the text ends too early"},
 		{"list", "[1]", "r.json:1: a list stands where keys and values are wanted (hint: write lines such as  key: value)"},
 		{"two values", "{}\n{}", "r.json:2: something follows the JSON value (hint: one file holds one document)"},
-		{"NaN", "{\n\n\"seed\": NaN}", "r.json:3: not JSON: invalid character 'N' looking for beginning of value"},
+		{"NaN", "{\n\n\"seed\": NaN}", "r.json:3: not JSON: invalid character 'N' looking for beginning of value (hint: a value is a number, true, false, null, or text in double quotes)"},
+		{"last comma", `{"job_id": "a",}`, "r.json:1: not JSON: invalid character '}' looking for beginning of object key string (hint: no comma stands after the last value, and keys stand in double quotes)"},
+		{"no comma", "{\"job_id\": \"a\"\n\"seed\": 1}", `r.json:2: not JSON: invalid character '"' after object key:value pair (hint: a comma stands between two values)`},
+		{"single quotes", "{'job_id': 'a'}", `r.json:1: not JSON: invalid character '\'' (hint: JSON takes double quotes)`},
 		{"deep", strings.Repeat(`{"extra":`, 100) + "1" + strings.Repeat("}", 100), "r.json:1: not JSON: values lie more than 32 deep"},
 	}
 	for _, test := range tests {

@@ -2,14 +2,17 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"uredit/daemon/document"
+	"uredit/daemon/job"
 	"uredit/daemon/spool"
 )
 
@@ -30,7 +33,7 @@ type client struct {
 
 // flags returns a flag set with the flags that every command takes.
 func (c *client) flags(name string) *flag.FlagSet {
-	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	set := flag.NewFlagSet(strings.TrimSpace("uredit "+name), flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	set.StringVar(&c.spoolDir, "spool", c.spoolDir, "`directory` of the spool")
 	set.StringVar(&c.format, "o", c.format, "`format` of the output: table or json")
@@ -42,10 +45,10 @@ func (c *client) flags(name string) *flag.FlagSet {
 func (c *client) parse(set *flag.FlagSet, args []string, anywhere bool) (rest []string, err error) {
 	for {
 		if err := set.Parse(args); err != nil {
-			if err == flag.ErrHelp {
+			if errors.Is(err, flag.ErrHelp) {
 				return nil, err
 			}
-			return nil, &statusError{exitUsage, err}
+			return nil, &statusError{exitUsage, job.FlagError(set, err)}
 		}
 		left := set.Args()
 		ended := len(left) < len(args) && args[len(args)-len(left)-1] == "--"

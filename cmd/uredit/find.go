@@ -23,6 +23,9 @@ type target struct {
 
 // find resolves what a user writes for a job: a path, a token or a job_id.
 func (c *client) find(v view, name string) (target, error) {
+	if name == "" {
+		return target{}, usageError("the name of the job is empty")
+	}
 	if t, ok := c.findPath(v, name); ok {
 		return t, nil
 	}

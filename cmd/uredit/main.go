@@ -87,7 +87,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 
 func dispatch(ctx context.Context, args []string, std stdio) error {
 	c := &client{stdio: std, format: formatTable}
-	rest, err := c.parse(c.flags("uredit"), args, false)
+	rest, err := c.parse(c.flags(""), args, false)
 	if err != nil {
 		return err
 	}

@@ -3,12 +3,14 @@ package main
 import (
 	"cmp"
 	"crypto/rand"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -93,6 +95,9 @@ func (c *client) readInput(name string) (data []byte, err error) {
 	} else {
 		data, err = readRequest(c.absolute(name))
 	}
+	if errors.Is(err, syscall.EISDIR) {
+		return nil, usageError("%s is a directory: name the request file in it", name)
+	}
 	if err != nil {
 		return nil, usageError("read request: %w", err)
 	}
@@ -153,6 +158,9 @@ func checkInput(r *job.Request) *job.Error {
 	case info.IsDir():
 		return &job.Error{Code: job.CodeInputUnreadable, Key: "input_video_path",
 			Message: fmt.Sprintf("%s is a directory", r.InputVideoPath), Hint: "name the video file in it"}
+	case !info.Mode().IsRegular():
+		return &job.Error{Code: job.CodeInputUnreadable, Key: "input_video_path",
+			Message: fmt.Sprintf("%s is no file", r.InputVideoPath), Hint: "name a video file"}
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (c *client) oneJob(command string, args []string) (*tracker, error) {
 
 func (c *client) track(command string, rest []string) (*tracker, error) {
 	if len(rest) != 1 {
-		return nil, usageError("%s takes one job", command)
+		return nil, usageError("%s takes one job: its job_id, its token or its output_dir", command)
 	}
 	v, err := c.view()
 	if err != nil {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"uredit/daemon"
 	"uredit/daemon/config"
@@ -132,6 +134,9 @@ func readRequest(name string) ([]byte, error) {
 	}
 	defer in.Close()
 	data, err := io.ReadAll(io.LimitReader(in, job.MaxRequestBytes+1))
+	if errors.Is(err, syscall.EISDIR) {
+		return nil, usagef("%s is a directory: name the request file in it", name)
+	}
 	if err != nil {
 		return nil, usagef("read request: %w", err)
 	}

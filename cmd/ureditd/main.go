@@ -139,13 +139,13 @@ func explain(w io.Writer, err error) {
 	}
 }
 
-// flags makes a command's flag set: its errors are returned, its help goes to
-// the console.
+// flags makes a command's flag set: parse returns its errors, and its help is
+// printed where it is asked for.
 func flags(c console, name, synopsis string) *flag.FlagSet {
 	f := flag.NewFlagSet("ureditd "+name, flag.ContinueOnError)
-	f.SetOutput(c.err)
+	f.SetOutput(c.out)
 	f.Usage = func() {
-		fmt.Fprintf(c.err, "usage: ureditd %s %s\n", name, synopsis)
+		fmt.Fprintf(c.out, "usage: ureditd %s %s\n", name, synopsis)
 		f.PrintDefaults()
 	}
 	return f
@@ -153,10 +153,18 @@ func flags(c console, name, synopsis string) *flag.FlagSet {
 
 // parse parses a command's arguments; a mistake in them is a usage error.
 func parse(f *flag.FlagSet, args []string) error {
+	out, help := f.Output(), f.Usage
+	// What is wrong is told once, at the end, where pages of help do not bury it.
+	f.SetOutput(io.Discard)
+	f.Usage = func() {}
 	err := f.Parse(args)
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		// The flag set has printed it already, with the usage.
-		return usageError{err}
+	f.SetOutput(out)
+	f.Usage = help
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		help()
+	case err != nil:
+		return usageError{job.FlagError(f, err)}
 	}
 	return err
 }

@@ -17,8 +17,8 @@ func TestNearest(t *testing.T) {
 		"max_frame": "max_frames", "maxframes": "max_frames", "sede": "seed", "Seed": "seed", "hdr ": "hdr",
 		"colour": "", "x": "", "": "", strings.Repeat("seed", 100): "",
 	} {
-		if got := nearest(key, known); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", key, got, want)
+		if got := Nearest(key, known); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", key, got, want)
 		}
 	}
 }

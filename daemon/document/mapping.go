@@ -180,7 +180,7 @@ func (m *Mapping) Unknown(hints map[string]string) {
 			continue
 		}
 		hint := hints[key]
-		if near := nearest(key, m.known); hint == "" && near != "" {
+		if near := Nearest(key, m.known); hint == "" && near != "" {
 			hint = "did you mean " + near + "?"
 		}
 		if hint == "" {

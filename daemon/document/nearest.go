@@ -2,8 +2,8 @@ package document
 
 import "strings"
 
-// nearest returns the known key that was probably meant, or "".
-func nearest(key string, known []string) string {
+// Nearest returns the known key that was probably meant, or "".
+func Nearest(key string, known []string) string {
 	fold := func(s string) string {
 		return strings.ToLower(strings.NewReplacer("-", "", "_", "", " ", "").Replace(s))
 	}

@@ -2,10 +2,13 @@ package job
 
 import (
 	"flag"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"uredit/daemon/document"
 )
 
 // Flags is what a command line says about a request: a flag for each key, with
@@ -86,3 +89,22 @@ func (v *flagValue) IsBoolFlag() bool {
 
 // negated reports whether the flag says the contrary of its key.
 func (v *flagValue) negated() bool { return strings.HasPrefix(v.field.flag, "no-") }
+
+// FlagError says in the words of this package what package flag found wrong
+// with a command line for set.
+func FlagError(set *flag.FlagSet, err error) error {
+	text := err.Error()
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		var known []string
+		set.VisitAll(func(f *flag.Flag) { known = append(known, f.Name) })
+		hint := set.Name() + " -h lists the flags"
+		if near := document.Nearest(name, known); near != "" {
+			hint = "did you mean --" + near + "?"
+		}
+		return fmt.Errorf("there is no flag --%s (hint: %s)", name, hint)
+	}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		return fmt.Errorf("the flag --%s needs a value", name)
+	}
+	return err
+}

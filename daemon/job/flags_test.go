@@ -115,6 +115,22 @@ func TestDraftFlags(t *testing.T) {
 	}
 }
 
+func TestFlagError(t *testing.T) {
+	for arg, want := range map[string]string{
+		"--stepz":    "there is no flag --stepz (hint: did you mean --steps?)",
+		"--guidance": "there is no flag --guidance (hint: did you mean --guidance-scale?)",
+		"--colour":   "there is no flag --colour (hint: uredit x -h lists the flags)",
+		"--seed":     "the flag --seed needs a value",
+	} {
+		set := flag.NewFlagSet("uredit x", flag.ContinueOnError)
+		set.SetOutput(io.Discard)
+		job.NewFlags(set)
+		if err := job.FlagError(set, set.Parse([]string{arg})); fmt.Sprint(err) != want {
+			t.Errorf("%s: got %v, want %s", arg, err, want)
+		}
+	}
+}
+
 // TestDraftHooks: what a caller fills in is judged, and what it finds out about
 // a path has the place of its key.
 func TestDraftHooks(t *testing.T) {

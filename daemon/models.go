@@ -59,19 +59,19 @@ func (m Models) resolve(part, key, asked, host string) (string, error) {
 	if needsExport(name) {
 		return "", &job.Error{Code: codeModelNotExported, Key: key,
 			Message: fmt.Sprintf("%s holds a PyTorch model, which has to be exported once", name),
-			Hint: fmt.Sprintf("python models/export/export.py %s %s OUT, then model_aliases: {%s: OUT} in the daemon's configuration",
+			Hint: fmt.Sprintf("python models/export/export.py %s %s OUT, then model_aliases: {%s: OUT} in the configuration",
 				part, checkpointDir(name), name)}
 	}
 	real, err := filepath.EvalSymlinks(name)
 	if err != nil || !filepath.IsAbs(name) {
 		return "", &job.Error{Code: codeModelMissing, Key: key, Err: err,
 			Message: fmt.Sprintf("no model is at %s on this host", name),
-			Hint:    "name the folder of an exported model, or an alias of the daemon's configuration"}
+			Hint:    "name the folder of an exported model, or one of the configuration's model_aliases"}
 	}
 	if !trusted && !m.within(real) {
 		return "", &job.Error{Code: job.CodePathOutside, Key: key,
 			Message: fmt.Sprintf("%s lies outside the model directories", name),
-			Hint:    "allowed are " + strings.Join(m.Roots, ", ") + "; the daemon's configuration lists them as model_roots"}
+			Hint:    "allowed are " + strings.Join(m.Roots, ", ") + "; the configuration lists them as model_roots"}
 	}
 	return real, nil
 }

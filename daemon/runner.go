@@ -302,9 +302,9 @@ func explain(failure error) *job.Error {
 	}
 	switch {
 	case errors.Is(failure, syscall.ENOSPC), errors.Is(failure, syscall.EDQUOT):
-		e.Code, e.Hint, e.Retryable = fault.DiskFull, "free some space in output_dir, then submit the job again", true
+		e.Code, e.Hint, e.Retryable = fault.DiskFull, "free some space where the results go, then try again", true
 	case errors.Is(failure, syscall.EACCES), errors.Is(failure, syscall.EROFS), errors.Is(failure, syscall.ENOENT):
-		e.Code, e.Hint = fault.OutputUnwritable, "is output_dir still there, and may the daemon write in it?"
+		e.Code, e.Hint = fault.OutputUnwritable, "is the directory of the results still there, and may it be written in?"
 	}
 	return e
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"time"
 
 	"uredit/pipeline/fault"
@@ -181,8 +182,7 @@ func (r *run) masksFound() error {
 	case n == 0:
 		return fault.New(fault.InputUnreadable, "", fmt.Errorf("%s: no frame could be decoded", r.spec.InputName))
 	case empty == n:
-		return fault.New(fault.NothingFound, "name something that is in the picture, in other or fewer words",
-			fmt.Errorf("mask_prompt %q names nothing in any of %d frames", r.spec.MaskPrompt, n))
+		return r.nothingFound(n)
 	case empty > 0:
 		r.warn(fmt.Sprintf("mask_prompt %q names nothing in %d of %d frames; they are left as they are", r.spec.MaskPrompt, empty, n))
 	}
@@ -190,6 +190,17 @@ func (r *run) masksFound() error {
 	r.result.Input.Frames = n
 	r.send(Progress{Stage: Propagating, Frame: n, Total: n, MaskFile: r.result.MaskFile})
 	return nil
+}
+
+// nothingFound is the error of n frames without an object. A number may be past
+// the last object, where the prompt is well chosen.
+func (r *run) nothingFound(n int) error {
+	if _, err := strconv.Atoi(r.spec.Instances); err == nil {
+		return fault.New(fault.NothingFound, "objects are counted from 0 in each shot; instances: all edits every one, largest the largest",
+			fmt.Errorf("mask_prompt %q names no object with the number %s in any of %d frames", r.spec.MaskPrompt, r.spec.Instances, n))
+	}
+	return fault.New(fault.NothingFound, "name something that is in the picture, in other or fewer words",
+		fmt.Errorf("mask_prompt %q names nothing in any of %d frames", r.spec.MaskPrompt, n))
 }
 
 func (r *run) createMasks() error {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"uredit/daemon/document"
 	"uredit/daemon/job"
@@ -125,5 +126,5 @@ func (c *client) line(format string, args ...any) error {
 // missing reports whether err says that there is no such file, or none that
 // could be beneath a file.
 func missing(err error) bool {
-	return os.IsNotExist(err) || err == fs.ErrNotExist
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

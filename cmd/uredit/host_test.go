@@ -15,8 +15,8 @@ import (
 )
 
 // fakeHost is a program that plays the daemon's side of a spool and edits
-// nothing. The edit_prompt says what happens: "reject", "fail", "crash" (the
-// claim stays active), anything else finishes.
+// nothing. The edit_prompt says what happens: "reject", "fail", "cancel", "crash"
+// (the claim stays active), "queue" (it waits for ever), anything else finishes.
 //
 //	fakehost [-jobs N] [-pace D] SPOOL
 func fakeHost() {
@@ -82,6 +82,9 @@ func play(s *spool.Spool, e spool.Entry, tick <-chan time.Time) error {
 	if err != nil {
 		return err
 	}
+	if r.EditPrompt == "queue" {
+		return nil
+	}
 	<-tick
 	if claim, err = s.Take(q); err != nil {
 		return err
@@ -94,6 +97,13 @@ func play(s *spool.Spool, e spool.Entry, tick <-chan time.Time) error {
 	}
 	if r.EditPrompt == "fail" {
 		fault := &job.Error{Code: "nothing_found", Stage: job.Masking, Message: "there is no red ball", Hint: "name something that is there"}
+		if err := record(claim.Job, r, job.Failed, fault); err != nil {
+			return err
+		}
+		return s.Fail(claim, reasonOf(r, fault))
+	}
+	if r.EditPrompt == "cancel" {
+		fault := &job.Error{Code: job.CodeCancelled, Message: "cancelled by ann"}
 		if err := record(claim.Job, r, job.Failed, fault); err != nil {
 			return err
 		}
@@ -140,6 +150,9 @@ func record(token string, r job.Request, state job.State, fault *job.Error) erro
 	case job.Failed:
 		message := fault.Code + ": " + fault.Message
 		rec.Status.Progress, rec.Status.Error, rec.Outcome = 0.95, &message, job.OutcomeFailed
+		if fault.Code == job.CodeCancelled {
+			message, rec.Outcome = fault.Message, job.OutcomeCancelled
+		}
 	}
 	log, err := os.OpenFile(*at(r.LogName()), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {

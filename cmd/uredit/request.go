@@ -69,7 +69,7 @@ func (c *client) parseSubmit(args []string) (s submission, err error) {
 	if err != nil {
 		return s, err
 	}
-	draft := job.Draft{Dir: c.dir, Flags: f.request, Complete: c.complete, Check: checkInput}
+	draft := job.Draft{Dir: c.dir, Flags: f.request, Complete: c.complete, Check: checkPaths}
 	switch {
 	case len(files) > 1:
 		return s, usageError("submit takes one request file, not %d: %s", len(files), strings.Join(files, " "))
@@ -144,8 +144,25 @@ func clipBytes(s string, n int) string {
 	return s
 }
 
-// checkInput says early what the daemon would say later. A file that this
+// checkPaths says early what the daemon would say later. A file that this
 // machine cannot see is a fault, since both see the same mount.
+func checkPaths(r *job.Request) *job.Error {
+	if e := checkInput(r); e != nil {
+		return e
+	}
+	// The nearest part of output_dir that is there decides.
+	for dir := r.OutputDir; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			return &job.Error{Code: job.CodeUnwritable, Key: "output_dir",
+				Message: fmt.Sprintf("%s is not a directory", dir), Hint: "name another directory"}
+		}
+		if err == nil || !missing(err) || dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
+}
+
 func checkInput(r *job.Request) *job.Error {
 	info, err := os.Stat(r.InputVideoPath)
 	switch {

@@ -70,7 +70,7 @@ func drop(v view, r job.Request) (ticket, error) {
 	data := append(fmt.Appendf(nil, "# submission %s\n", t.nonce), r.YAML()...)
 	if err := replaceFile(t.file, data); err != nil {
 		if errors.Is(err, os.ErrPermission) {
-			err = fmt.Errorf("%w (hint: the group that owns %s may submit)", err, filepath.Dir(t.file))
+			err = fmt.Errorf("you may not write in %s (hint: the group that owns it may): %w", filepath.Dir(t.file), os.ErrPermission)
 		}
 		if wrote {
 			err = errors.Join(err, writeState(r, job.Failed, "", "submit: "+err.Error()))

@@ -66,6 +66,8 @@ func edit(ctx context.Context, c console, args []string) error {
 	}
 	if err == nil {
 		err = task.deliver(c.out)
+	} else {
+		err = task.place(err)
 	}
 	if task.output != "" {
 		fmt.Fprintf(c.err, "log: %s\n", filepath.Join(task.request.OutputDir, task.request.LogName()))
@@ -75,9 +77,18 @@ func edit(ctx context.Context, c console, args []string) error {
 
 // task is the request of one call, and where its results are to go.
 type task struct {
+	draft    job.Draft
 	request  job.Request
 	warnings []string
 	output   string // absolute; "" where the results stay in output_dir
+}
+
+// place gives an error about a key the line or the flag that is to blame.
+func (t *task) place(err error) error {
+	if e, ok := errors.AsType[*job.Error](err); ok {
+		return t.draft.Place(e)
+	}
+	return err
 }
 
 // deliver moves the results to the names that the flags gave, and prints where

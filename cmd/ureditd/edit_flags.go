@@ -65,7 +65,7 @@ func (e editFlags) task(cfg config.Config, file string) (task, error) {
 		}
 	}
 	draft.Complete = func(r *job.Request) { e.complete(r, here, file) }
-	t := task{}
+	t := task{draft: draft}
 	if t.request, t.warnings, err = draft.Parse(); err != nil || *e.output == "" {
 		return t, err
 	}

@@ -44,20 +44,14 @@ type Draft struct {
 
 // Parse reads and judges the request, by the rules of the function Parse.
 func (d Draft) Parse() (req Request, warnings []string, err error) {
-	m := document.Empty()
-	if d.File != "" {
-		var fault *document.Fault
-		if m, fault = document.Parse(d.File, d.Data, MaxRequestBytes); fault != nil {
-			e := invalid(fault)
-			if len(d.Data) > MaxRequestBytes {
-				e.Code, e.Hint = CodeTooLarge, "a request holds a few lines; it names its video by a path"
-			}
-			return Request{}, nil, Errors{e}
+	m, r, fault := d.read()
+	if fault != nil {
+		e := invalid(fault)
+		if len(d.Data) > MaxRequestBytes {
+			e.Code, e.Hint = CodeTooLarge, "a request holds a few lines; it names its video by a path"
 		}
+		return Request{}, nil, Errors{e}
 	}
-	m.Override(d.Flags.lookup)
-	r := Default()
-	r.decode(m)
 	if d.Dir != "" {
 		r.InputVideoPath = absolute(d.Dir, r.InputVideoPath)
 		r.OutputDir = absolute(d.Dir, r.OutputDir)
@@ -75,21 +69,57 @@ func (d Draft) Parse() (req Request, warnings []string, err error) {
 	}
 	if d.Check != nil {
 		if e := d.Check(&r); e != nil {
-			m.Fault(e.Key, e.Message, e.Hint)
-			found := invalid(m.Faults()[0])
-			found.Code, found.Retryable, found.Err = e.Code, e.Retryable, e.Err
-			return Request{}, nil, Errors{found}
+			return Request{}, nil, Errors{placed(m, e)}
 		}
 	}
 	return r, r.warnings(), nil
 }
 
+// Place returns an error about a key of the request, as it came to light later,
+// with the line or the flag that is to blame.
+func (d Draft) Place(e *Error) *Error {
+	if e.Key == "" || e.File != "" {
+		return e
+	}
+	m, _, fault := d.read()
+	if fault != nil {
+		return e
+	}
+	return placed(m, e)
+}
+
+// read returns the values of the file and the flags, and the mapping that
+// knows where they stand.
+func (d Draft) read() (m *document.Mapping, r Request, fault *document.Fault) {
+	r = Default()
+	if d.File == "" {
+		m = document.Empty()
+	} else if m, fault = document.Parse(d.File, d.Data, MaxRequestBytes); fault != nil {
+		return nil, r, fault
+	}
+	m.Override(d.Flags.lookup)
+	r.decode(m)
+	if d.File == "" {
+		for _, f := range r.fields() {
+			m.Name(f.key, "--"+f.flag)
+		}
+	}
+	return m, r, nil
+}
+
+// placed returns e with the place of its key in m, which has no fault.
+func placed(m *document.Mapping, e *Error) *Error {
+	m.Fault(e.Key, e.Message, e.Hint)
+	faults := m.Faults()
+	f := faults[len(faults)-1]
+	at := *e
+	at.File, at.Line, at.Key = f.File, f.Line, f.Key
+	return &at
+}
+
 // judge adds the faults of r, which was read from m.
 func (d Draft) judge(m *document.Mapping, r *Request) {
 	for _, f := range r.fields() {
-		if d.File == "" {
-			m.Name(f.key, "--"+f.flag)
-		}
 		if f.required() && f.value() == "" && (!m.Has(f.key) || m.Null(f.key)) {
 			message, hint := f.missing(d.File != "")
 			m.Fault(f.key, message, hint)

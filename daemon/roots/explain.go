@@ -50,7 +50,7 @@ func (s *Set) outputError(handle *os.Root, rel, path string, err error) error {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		e.Code, e.Retryable, e.Message = job.CodeDiskFull, true, path+": "+cause(err).Error()
 	case errors.Is(err, syscall.EROFS):
-		e.Message, e.Hint = path+" lies on a file system that is mounted read-only", "mount it for writing on the daemon's host"
+		e.Message, e.Hint = path+" lies on a file system that is mounted read-only", "mount it for writing"
 	default:
 		e.Retryable, e.Message = passing(err), fmt.Sprintf("%s: %v", path, cause(err))
 	}

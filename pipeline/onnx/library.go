@@ -27,16 +27,30 @@ func libraryPaths(given string) []string {
 		}
 		paths = besides(filepath.Dir(exe))
 	}
-	for _, dir := range []string{
+	for _, dir := range libraryFolders() {
+		paths = append(paths, filepath.Join(dir, libraryName))
+	}
+	return append(paths, bareNames()...)
+}
+
+// libraryFolders are the usual places.
+func libraryFolders() []string {
+	return []string{
 		"/usr/local/lib", "/usr/lib/uredit",
 		"/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib",
 		"/opt/onnxruntime/lib",
-	} {
-		paths = append(paths, filepath.Join(dir, libraryName))
 	}
-	// A bare name leaves the search to the dynamic linker: LD_LIBRARY_PATH
-	// and the linker's cache.
-	return append(paths, libraryName, libraryName+".1")
+}
+
+// bareNames leave the search to the dynamic linker: LD_LIBRARY_PATH and the
+// linker's cache.
+func bareNames() []string { return []string{libraryName, libraryName + ".1"} }
+
+// mayLoad reports whether there is something to load: a bare name may always be
+// found.
+func mayLoad(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil || !filepath.IsAbs(path)
 }
 
 // besides returns the places relative to the executable's directory: unpacked

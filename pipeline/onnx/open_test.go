@@ -12,6 +12,29 @@ import (
 // another one.
 const childVariable = "UREDIT_TEST_OPEN"
 
+// anywhere makes the child look in the usual places.
+const anywhere = "anywhere"
+
+// TestOpenFindsNone: where there is no library at all, the places are named in
+// one line.
+func TestOpenFindsNone(t *testing.T) {
+	for _, dir := range libraryFolders() {
+		if mayLoad(filepath.Join(dir, libraryName)) {
+			t.Skipf("there is a library in %s", dir)
+		}
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVariable+"="+anywhere, libraryVariable+"=", "LD_LIBRARY_PATH=")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Skip("the linker knows a library")
+	}
+	const want = "open ONNX Runtime: there is no libonnxruntime.so beside the program, in /usr/local/lib, "
+	if !strings.HasPrefix(string(out), want) || strings.Count(string(out), "\n") != 2 {
+		t.Errorf("got %s", out)
+	}
+}
+
 func TestOpenNamesPlaces(t *testing.T) {
 	dir := t.TempDir()
 	broken := filepath.Join(dir, "broken.so")

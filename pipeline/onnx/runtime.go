@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -32,9 +33,13 @@ func Open(library string) (*Runtime, error) {
 	if ort.IsInitialized() {
 		return nil, errors.New("open ONNX Runtime: it is already open in this process")
 	}
-	const hint = "run `make deps`, or name libonnxruntime.so 1.24 or newer by --ort-library or " + libraryVariable
+	const hint = "run `make deps`, or name libonnxruntime.so 1.24 or newer: ort_library in the configuration, or " + libraryVariable
 	var tried []error
-	for _, path := range libraryPaths(library) {
+	paths := libraryPaths(library)
+	for _, path := range paths {
+		if len(paths) > 1 && !mayLoad(path) {
+			continue
+		}
 		ort.SetSharedLibraryPath(path)
 		// What fails is returned; the library's own lines on stderr would
 		// say it a second time, and a cancel is no failure.
@@ -47,6 +52,10 @@ func Open(library string) (*Runtime, error) {
 			}, nil
 		}
 		tried = append(tried, fmt.Errorf("%s: %w", path, err))
+	}
+	if len(tried) == len(bareNames()) { // nothing but the linker's own search was worth a try
+		return nil, fault.New(fault.DeviceFault, hint, fmt.Errorf("open ONNX Runtime: there is no %s beside the program, in %s or where the linker looks",
+			libraryName, strings.Join(libraryFolders(), ", ")))
 	}
 	return nil, fault.New(fault.DeviceFault, hint,
 		fmt.Errorf("open ONNX Runtime: %w", errors.Join(tried...)))

@@ -1,6 +1,9 @@
 package pix2pix
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // The schedulers, by the names that requests use.
 const (
@@ -88,7 +91,7 @@ func newSchedule(name string, o options, steps int) (*schedule, error) {
 	case LCM:
 		build = lcm
 	default:
-		return nil, fmt.Errorf("scheduler %q is unknown, there are %q", name, Schedulers())
+		return nil, fmt.Errorf("the name is unknown, there are %s", strings.Join(Schedulers(), ", "))
 	}
 	t, err := newTraining(o, name)
 	if err != nil {

@@ -209,7 +209,7 @@ func TestScheduleErrors(t *testing.T) {
 		change          func(*options)
 		says            string
 	}{
-		{"unknown name", "heun", 10, nil, `"heun"`},
+		{"unknown name", "heun", 10, nil, `the name is unknown, there are euler_a, `},
 		{"no steps", Euler, 0, nil, "1 to 1000"},
 		{"too many steps", Euler, 1001, nil, "1 to 1000"},
 		{"too many for LCM", LCM, 51, nil, "at most"},

@@ -84,6 +84,10 @@ bench: build ## benchmarks of the pixel path, then where a clip's time goes
 	go test -run '^$$' -bench . -benchmem ./pipeline/...
 	bin/ureditd bench
 
+chaos: deps ## four daemons on one spool, 1000 jobs, 1000 kills and pauses; then daemons with a mistake (half an hour)
+	go test ./daemon -run TestChaos -v -timeout 2h \
+	  -chaos.jobs $${CHAOS_JOBS:-1000} -chaos.faults $${CHAOS_FAULTS:-1000} -chaos.mutants
+
 fuzz: deps ## each fuzz target for FUZZTIME (default 10s)
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
 	  for t in $$(grep -oE '^func Fuzz[A-Za-z0-9_]*' $$f | cut -c6-); do \
@@ -120,4 +124,4 @@ systemd: ## the package in a booted Debian: install, run, stop, reload, upgrade,
 clean: ## remove what was built
 	rm -rf bin $(BUILD)
 
-.PHONY: help deps packages build demo test race memory lint parity bench fuzz clean
+.PHONY: help deps packages build demo test race memory lint parity bench chaos fuzz clean

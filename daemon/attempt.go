@@ -60,7 +60,7 @@ func (d *Daemon) begin(w *work, device string) (*attempt, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := clearAttempts(out, w.claim.Job, w.claim.Epoch); err != nil {
+	if err := d.clear(out, w.claim.Job, w.claim.Epoch); err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
 	a, err := openAttempt(out, w.claim.JobName, func() error { return d.mine(w.claim) })
@@ -240,8 +240,8 @@ func (d *Daemon) fenced(out *roots.Dir, c *spool.Claim, f func(dir string) error
 	return errors.Join(err, out.RemoveAll(dir))
 }
 
-// mine is an error when a claim is not this process's any more.
-func (d *Daemon) mine(c *spool.Claim) error {
+// stillMine is an error when a claim is not this process's any more.
+func (d *Daemon) stillMine(c *spool.Claim) error {
 	held, err := d.spool.Holds(c)
 	if err == nil && !held {
 		err = fmt.Errorf("%s: %w", c.ActiveName, spool.ErrLost)

@@ -54,6 +54,9 @@ type Daemon struct {
 	rounds     chan []spool.Instance // what each round of heartbeats found dead
 	// at is called at the points where a crash test ends the process.
 	at func(point string)
+	// clear is clearAttempts, and mine is stillMine: tests show what happens without.
+	clear func(out *roots.Dir, j string, below int) error
+	mine  func(c *spool.Claim) error
 }
 
 // New opens the spool and the roots and makes a worker for each engine.
@@ -80,7 +83,9 @@ func New(o Options) (*Daemon, error) {
 		reload: make(chan config.Config), ended: make(chan struct{}),
 		rounds: make(chan []spool.Instance, 1),
 		at:     func(string) {},
+		clear:  clearAttempts,
 	}
+	d.mine = d.stillMine
 	watched := []string{filepath.Join(cfg.Root, spool.InboxDir), filepath.Join(cfg.Root, spool.ControlDir)}
 	d.watcher = watch.New(watched, cfg.PollInterval, o.Log)
 	d.source = newSource(sp, set, d.note)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 
 	"uredit/pipeline"
 	"uredit/pipeline/fault"
@@ -45,7 +46,7 @@ func (e *scripted) Edit(ctx context.Context, spec pipeline.Spec, report func(pip
 			return pipeline.Result{}, fmt.Errorf("edit: %w", ctx.Err())
 		}
 	}
-	if err := e.act(ctx, spec); err != nil {
+	if err := e.act(ctx, spec, report); err != nil {
 		return pipeline.Result{}, err
 	}
 	report(pipeline.Progress{Stage: pipeline.Editing, Frame: 4, Total: 4})
@@ -58,11 +59,13 @@ func (e *scripted) Edit(ctx context.Context, spec pipeline.Spec, report func(pip
 		Input: media.Info{Frames: 4}, Output: media.Info{Frames: 4}, Warnings: []string{"2 frames show nothing of it"}}, nil
 }
 
-func (e *scripted) act(ctx context.Context, spec pipeline.Spec) error {
+func (e *scripted) act(ctx context.Context, spec pipeline.Spec, report func(pipeline.Progress)) error {
 	switch what, rest, _ := strings.Cut(spec.EditPrompt, " "); what {
 	case "wait": // until the job is ended
 		<-ctx.Done()
 		return fmt.Errorf("edit: %w", ctx.Err())
+	case "take": // some time, with progress
+		return take(ctx, rest, report)
 	case "panic":
 		panic("bad weights")
 	case "fault":
@@ -79,6 +82,25 @@ func (e *scripted) act(ctx context.Context, spec pipeline.Spec) error {
 			f.Close()
 		}
 		return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	}
+	return nil
+}
+
+// take works as long as the first word of s says.
+func take(ctx context.Context, s string, report func(pipeline.Progress)) error {
+	word, _, _ := strings.Cut(s, " ")
+	d, err := time.ParseDuration(word)
+	if err != nil {
+		return err
+	}
+	const steps = 100
+	for i := range steps {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("edit: %w", ctx.Err())
+		case <-time.After(d / steps):
+		}
+		report(pipeline.Progress{Stage: pipeline.Editing, Frame: i + 1, Total: steps})
 	}
 	return nil
 }

@@ -22,6 +22,9 @@ const (
 	envDaemon = "UREDIT_TEST_DAEMON" // the directory of a site
 	envKill   = "UREDIT_TEST_KILL"   // the point at which it ends itself
 	envTwo    = "UREDIT_TEST_TWO"    // when set, it has two devices
+	envHost   = "UREDIT_TEST_HOST"   // when set, the host that it plays
+	envMutant = "UREDIT_TEST_MUTANT" // when set, what it does wrong
+	envMount  = "UREDIT_TEST_MOUNT"  // when set, what it mounts over the site's directory first
 )
 
 func TestMain(m *testing.M) {
@@ -44,12 +47,21 @@ func TestMain(m *testing.M) {
 func serveAlone(dir, kill string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	if from := os.Getenv(envMount); from != "" { // in a name space of its own
+		if err := syscall.Mount(from, dir, "", syscall.MS_BIND, ""); err != nil {
+			return err
+		}
+	}
 	s := site{dir: dir}
 	engines := []Engine{&scripted{device: "cpu"}}
 	if os.Getenv(envTwo) != "" {
 		engines = append(engines, &scripted{device: "cpu"})
 	}
-	d, err := New(Options{Config: s.config(), Engines: engines,
+	cfg := s.config()
+	if h := os.Getenv(envHost); h != "" {
+		cfg.RuntimeDir, cfg.StateDir = h+"/run", h+"/state"
+	}
+	d, err := New(Options{Config: cfg, Engines: engines,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return err
@@ -60,6 +72,9 @@ func serveAlone(dir, kill string) error {
 		if point == kill {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
+	}
+	if m := os.Getenv(envMutant); m != "" {
+		defer mutate(ctx, d, m)()
 	}
 	return d.Run(ctx)
 }

@@ -147,7 +147,7 @@ func (d *Daemon) forward(w *work) error {
 		err = errors.Join(a.writeCommit(c), publishCommitted(out, from, c))
 	}
 	if err == nil {
-		err = clearAttempts(out, j, w.claim.Epoch) // the dead owner is shut out from here on
+		err = d.clear(out, j, w.claim.Epoch) // the dead owner is shut out from here on
 	}
 	if err == nil {
 		err = d.tellFinished(a, w, c)

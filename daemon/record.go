@@ -94,7 +94,7 @@ func (d *Daemon) leave(w *work) {
 func (d *Daemon) letGo(r job.Request, j string) error {
 	out, err := d.roots.OpenDir(r.OutputDir)
 	if err == nil {
-		err = errors.Join(clearAttempts(out, j, allEpochs), d.spool.ReleaseOutput(out.Root, j), out.Close())
+		err = errors.Join(d.clear(out, j, allEpochs), d.spool.ReleaseOutput(out.Root, j), out.Close())
 	} else if _, refused := errors.AsType[*job.Error](err); refused && !passing(err) {
 		err = nil // the directory is gone, and all that was in it
 	}

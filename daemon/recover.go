@@ -104,7 +104,7 @@ func (d *Daemon) tellQueued(w *work) (done bool, err error) {
 		return false, err
 	}
 	defer out.Close()
-	if err := clearAttempts(out, w.claim.Job, w.claim.Epoch); err != nil {
+	if err := d.clear(out, w.claim.Job, w.claim.Epoch); err != nil {
 		return false, err
 	}
 	if done, err := d.published(w); done || err != nil {

@@ -17,31 +17,42 @@ func (s *Spool) Live(job string) (bool, error) {
 	return file != "", nil
 }
 
-// find returns the file of a live job, "" when there is none. A job that moves
-// between the two directories is seen in one of them: active is listed before
-// and after the queue.
-func (s *Spool) find(job string) (string, error) {
+// find returns the file of a live job, "" when there is none.
+func (s *Spool) find(job string) (file string, err error) {
+	err = s.eachLive(func(j, name string) bool {
+		if j == job {
+			file = name
+		}
+		return j == job
+	})
+	return file, err
+}
+
+// eachLive calls f with each live job and its file until f returns true. A job
+// that moves between the two directories is seen in one of them: active is
+// listed before and after the queue.
+func (s *Spool) eachLive(f func(job, file string) bool) error {
 	for _, dir := range []string{ActiveDir, QueueDir, ActiveDir} {
 		entries, err := list(s.root, dir)
 		if err != nil {
-			return "", err
+			return err
 		}
 		for _, e := range entries {
-			var found string
+			var job string
 			if dir == QueueDir {
 				q, err := ParseQueue(e.Name())
 				if err == nil {
-					found = q.Job
+					job = q.Job
 				}
 			} else if a, err := ParseActive(e.Name()); err == nil {
-				found = a.Job
+				job = a.Job
 			}
-			if found == job {
-				return path.Join(dir, e.Name()), nil
+			if job != "" && f(job, path.Join(dir, e.Name())) {
+				return nil
 			}
 		}
 	}
-	return "", nil
+	return nil
 }
 
 // Resolve returns the live job that a user means by its token or its job_id,

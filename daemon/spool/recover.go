@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -56,16 +57,35 @@ func (s *Spool) recover() (Recovery, error) {
 	if err != nil {
 		return r, err
 	}
-	for j := range accepted {
-		live, err := s.Live(j)
-		if err != nil {
-			return r, err
-		}
-		if !live {
-			r.Ended = append(r.Ended, j)
-		}
+	if r.Ended, err = s.ended(accepted); err != nil {
+		return r, err
 	}
 	return r, s.sweep()
+}
+
+// ended returns those of the accepted jobs that are over.
+func (s *Spool) ended(accepted map[string]bool) ([]string, error) {
+	live := map[string]bool{}
+	note := func(job, _ string) bool { live[job] = true; return false }
+	if err := s.eachLive(note); err != nil {
+		return nil, err
+	}
+	var over []string
+	for j := range accepted {
+		if live[j] {
+			continue
+		}
+		// One that moved to and fro between the listings is looked for once more.
+		live, err := s.Live(j)
+		if err != nil {
+			return nil, err
+		}
+		if !live {
+			over = append(over, j)
+		}
+	}
+	slices.Sort(over)
+	return over, nil
 }
 
 // seize takes what the dead hold and may be taken. The mark of each says what the end of its

@@ -1,0 +1,301 @@
+package daemon
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// How much the chaos test does. By default it is short.
+var (
+	chaosJobs    = flag.Int("chaos.jobs", 16, "jobs of the chaos test")
+	chaosFaults  = flag.Int("chaos.faults", 12, "kills and pauses of the chaos test")
+	chaosMutants = flag.Bool("chaos.mutants", false, "run the daemons with a mistake too")
+	chaosSeed    = flag.Uint64("chaos.seed", 0, "seed of the chaos test; 0 takes a new one")
+	chaosMounts  = flag.String("chaos.mounts", "", "mount points of one share, separated by commas: the hosts use them in turn")
+	chaosServer  = flag.String("chaos.server", "", "where the share is seen as its server sees it")
+)
+
+// chaosLease is the lease in chaos: long against a heartbeat's delay on a busy
+// machine, short against the pauses.
+const chaosLease = 3 * time.Second
+
+// chaos is several hosts on one spool, and the one who disturbs them.
+type chaos struct {
+	t      *testing.T
+	site   site // as the hosts see it
+	seen   site // as the checker sees it
+	mounts []string
+	rng    *rand.Rand
+	mutant string
+	hosts  []*chaosHost
+	check  *checker
+	jobs   int // dropped
+	faults int
+	kills  int
+}
+
+// chaosHost is one host: a directory of its own, and at times a process.
+type chaosHost struct {
+	name  string
+	dir   string
+	mount string
+	cmd   *exec.Cmd // nil while it is down
+	log   *os.File
+	until time.Time // when it comes back, or goes on
+	calm  time.Time // since when it is neither killed nor stopped
+	stood bool      // it stands still
+}
+
+func newChaos(t *testing.T, hosts int, mutant string) *chaos {
+	t.Helper()
+	seed := *chaosSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("-chaos.seed=%d", seed)
+	c := &chaos{t: t, mutant: mutant, rng: rand.New(rand.NewPCG(seed, 0))}
+	c.site = site{dir: t.TempDir()}
+	c.seen = c.site
+	if *chaosMounts != "" {
+		c.mounts = strings.Split(*chaosMounts, ",")
+		c.seen = site{dir: *chaosServer}
+	}
+	for _, dir := range []string{c.seen.path("data"), c.seen.path("spool", "inbox")} {
+		if err := os.MkdirAll(dir, 0o775); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.seen.make(t)
+	format := fmt.Sprintf("uredit-spool 1\nid 0123456789abcdef\nuid %d\ngid %d\nlease %v\n", os.Geteuid(), os.Getegid(), chaosLease)
+	if err := os.WriteFile(c.seen.path("spool", "FORMAT"), []byte(format), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c.check = newChecker(c.seen, c.undisturbed)
+	for i := range hosts {
+		h := &chaosHost{name: fmt.Sprintf("host %d", i), dir: t.TempDir()}
+		if len(c.mounts) > 0 {
+			h.mount = c.mounts[i%len(c.mounts)]
+		}
+		c.hosts = append(c.hosts, h)
+		c.start(h)
+	}
+	t.Cleanup(c.end)
+	return c
+}
+
+// start starts a host's daemon.
+func (c *chaos) start(h *chaosHost) {
+	c.t.Helper()
+	log, err := os.OpenFile(filepath.Join(h.dir, "log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer log.Close()
+	h.cmd = exec.Command(os.Args[0])
+	h.cmd.Env = append(os.Environ(), envDaemon+"="+c.site.dir, envHost+"="+h.dir, envMutant+"="+c.mutant, envMount+"="+h.mount)
+	h.cmd.Stderr = log
+	if h.mount != "" {
+		h.cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	}
+	if err := h.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	h.calm = time.Now()
+}
+
+// end ends the hosts, and shows their logs when the test failed.
+func (c *chaos) end() {
+	for _, h := range c.hosts {
+		c.kill(h)
+		if !c.t.Failed() || c.mutant != "" {
+			continue
+		}
+		log, err := os.ReadFile(filepath.Join(h.dir, "log"))
+		c.t.Logf("%s, %v:\n%s", h.name, err, log[max(0, len(log)-8000):])
+	}
+}
+
+func (c *chaos) kill(h *chaosHost) {
+	if h.cmd != nil {
+		h.cmd.Process.Kill()
+		h.cmd.Wait() // it was killed: the error says so
+		h.cmd, h.stood = nil, false
+	}
+}
+
+// signal sends one to a host that runs.
+func (h *chaosHost) signal(s syscall.Signal) {
+	if h.cmd != nil {
+		h.cmd.Process.Signal(s)
+	}
+}
+
+// revive brings back who was away for long enough, or everybody.
+func (c *chaos) revive(all bool) {
+	for _, h := range c.hosts {
+		if !all && time.Now().Before(h.until) {
+			continue
+		}
+		if h.stood {
+			h.stood, h.calm = false, time.Now()
+			h.signal(syscall.SIGCONT)
+		}
+		if h.cmd == nil {
+			c.start(h)
+		}
+	}
+}
+
+// undisturbed reports whether a host has run without a break for so long that
+// nobody may think it dead.
+func (c *chaos) undisturbed(hostID string) bool {
+	for _, h := range c.hosts {
+		files, err := filepath.Glob(filepath.Join(h.dir, "state", "*", "*"))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		for _, f := range files {
+			if data, err := os.ReadFile(f); err == nil && strings.HasPrefix(string(data), hostID) {
+				return h.cmd != nil && !h.stood && time.Since(h.calm) > chaosLease
+			}
+		}
+	}
+	return false
+}
+
+// disturb kills a host, or makes one stand still. One always goes on.
+func (c *chaos) disturb() {
+	up := 0
+	for _, h := range c.hosts {
+		if h.cmd != nil && !h.stood {
+			up++
+		}
+	}
+	h := c.hosts[c.rng.IntN(len(c.hosts))]
+	if up < 2 || h.cmd == nil || h.stood {
+		return
+	}
+	c.faults++
+	if c.rng.IntN(2) == 0 {
+		c.kills++
+		c.kill(h)
+		// A host that is back soon takes its own jobs; one that is not loses them.
+		h.until = time.Now().Add(c.between(0, chaosLease*3/2))
+		return
+	}
+	h.stood = true
+	h.signal(syscall.SIGSTOP)
+	h.until = time.Now().Add(c.between(0, chaosLease*2))
+}
+
+func (c *chaos) between(from, to time.Duration) time.Duration {
+	return from + time.Duration(c.rng.Int64N(int64(to-from)))
+}
+
+// drop submits the next job.
+func (c *chaos) drop() {
+	id := fmt.Sprintf("job_%04d", c.jobs)
+	c.jobs++
+	edit := "take " + c.between(10*time.Millisecond, 600*time.Millisecond).Round(time.Millisecond).String() + " " + id
+	c.check.expect(id, edit)
+	text := c.site.request(id, id, edit)
+	c.seen.drop(c.t, id+".yaml", text)
+}
+
+// freeze stops all hosts, looks at what they made, and lets them go on.
+func (c *chaos) freeze(last bool) {
+	c.t.Helper()
+	for _, h := range c.hosts {
+		h.signal(syscall.SIGSTOP)
+	}
+	for _, h := range c.hosts {
+		if h.cmd != nil {
+			wantStopped(c.t, h.cmd.Process.Pid)
+		}
+	}
+	c.check.look(last)
+	for _, h := range c.hosts {
+		if !h.stood {
+			h.signal(syscall.SIGCONT)
+		}
+	}
+}
+
+// wantStopped waits until a process that got SIGSTOP does nothing any more.
+func wantStopped(t *testing.T, pid int) {
+	t.Helper()
+	eventually(t, "a process that stands still", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			return true
+		}
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		return rest == "" || strings.ContainsAny(rest[:1], "TtZX")
+	})
+}
+
+// run disturbs the hosts while they do the jobs, then lets them end.
+func (c *chaos) run(jobs, faults int) {
+	c.t.Helper()
+	for c.jobs < jobs || c.faults < faults {
+		for c.jobs < jobs && c.check.waiting() < 12 {
+			c.drop()
+		}
+		c.revive(false)
+		if c.faults < faults {
+			c.disturb()
+		}
+		if c.jobs == jobs && c.check.waiting() == 0 {
+			break // nothing is left to disturb
+		}
+		<-time.After(c.between(5*time.Millisecond, 250*time.Millisecond))
+		if c.freeze(false); c.check.failed() {
+			return
+		}
+	}
+	c.revive(true)
+	deadline := time.Now().Add(time.Minute + 2*chaosLease)
+	for c.check.waiting() > 0 && !c.check.failed() && time.Now().Before(deadline) {
+		<-time.After(100 * time.Millisecond)
+		c.freeze(false)
+	}
+	// Who starts anew tidies up what the killed ones left after their records.
+	for _, h := range c.hosts {
+		c.kill(h)
+	}
+	c.revive(true)
+	for range 100 {
+		<-time.After(100 * time.Millisecond)
+		if c.seen.tidy() {
+			break
+		}
+	}
+	c.freeze(true)
+}
+
+// TestChaos: whatever happens to four hosts, no job is lost, published twice,
+// torn or stuck.
+func TestChaos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills and pauses take time")
+	}
+	c := newChaos(t, 4, "")
+	c.run(*chaosJobs, *chaosFaults)
+	for _, v := range c.check.violations {
+		t.Error(v)
+	}
+	finished, aside := c.check.outcomes()
+	t.Logf("%d jobs, %d kills, %d pauses: %d finished, %d set aside; %d looks, highest epoch %d",
+		c.jobs, c.kills, c.faults-c.kills, finished, aside, c.check.looks, c.check.highest)
+	if aside*3 > c.kills {
+		t.Errorf("%d jobs are set aside, each needs three of %d kills", aside, c.kills)
+	}
+}

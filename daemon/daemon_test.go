@@ -464,6 +464,50 @@ func TestInsists(t *testing.T) {
 	}
 }
 
+// The directories that users write in may be removed, replaced by a link, or led
+// astray: the daemon makes them again or says so, and goes on when they are back.
+func TestInboxRemovedAndReplaced(t *testing.T) {
+	s := newSite(t)
+	r := s.start(t, 1)
+	s.drop(t, "first.yaml", s.request("first", "first", "blue"))
+	s.finish(t, "first")
+	s.settled(t)
+	inbox := s.path("spool", "inbox")
+	for _, dir := range []string{inbox, s.path("spool", "control")} {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "another "+dir, func() bool {
+			info, err := os.Stat(dir)
+			return err == nil && info.Mode() == fs.ModeDir|fs.ModeSetgid|fs.ModeSticky|0o775
+		})
+	}
+	s.drop(t, "a.yaml", s.request("a", "a", "blue"))
+	s.finish(t, "a")
+
+	link := func(target string) { // the daemon may make the directory again in between
+		eventually(t, "a link to "+target, func() bool {
+			os.RemoveAll(inbox)
+			return os.Symlink(target, inbox) == nil
+		})
+	}
+	for _, target := range []string{"nowhere", s.data()} { // a dangling link, one that leads out of the spool
+		link(target)
+		eventually(t, "a trouble", func() bool { return r.note.troubles() > 0 })
+		if err := os.Remove(inbox); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the end of the trouble", func() bool { return r.note.troubles() == 0 })
+	}
+
+	if err := os.Mkdir(s.path("spool", "beside"), 0o775); err != nil {
+		t.Fatal(err)
+	}
+	link("beside") // within the spool: the administrator's word
+	s.drop(t, "b.yaml", s.request("b", "b", "blue"))
+	s.finish(t, "b")
+}
+
 func TestAGrowingInputWaits(t *testing.T) {
 	s := newSite(t)
 	age := 300 * time.Millisecond

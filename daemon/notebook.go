@@ -55,6 +55,13 @@ func (n *notebook) trouble(about string, err error) bool {
 	return true
 }
 
+// forget drops what is noted about a thing that is over.
+func (n *notebook) forget(about string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.open, about)
+}
+
 // troubles returns how many things are bad now.
 func (n *notebook) troubles() int {
 	n.mu.Lock()

@@ -81,6 +81,7 @@ func (d *Daemon) lost(w *work, err error) error {
 // done at the next start, or when somebody wants the same names.
 func (d *Daemon) leave(w *work) {
 	j := w.claim.Job
+	d.note.forget(j)
 	if err := d.letGo(w.request, j); err != nil {
 		d.log.Warn("release after a job", "job", j, "err", err)
 		return

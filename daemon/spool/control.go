@@ -22,7 +22,7 @@ type Marker struct {
 // Markers lists the markers of this version: SUBJECT.cancel and PAUSE. Other
 // files in control are left alone.
 func (s *Spool) Markers() ([]Marker, error) {
-	entries, err := list(s.root, ControlDir)
+	entries, err := s.listShared(ControlDir)
 	if err != nil {
 		return nil, fmt.Errorf("read control: %w", err)
 	}

@@ -54,7 +54,7 @@ func (s *Spool) Scan() ([]Entry, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	entries, err := list(s.root, InboxDir)
+	entries, err := s.listShared(InboxDir)
 	if err != nil {
 		return nil, fmt.Errorf("read inbox: %w", err)
 	}
@@ -82,6 +82,19 @@ func (s *Spool) Scan() ([]Entry, error) {
 		found = append(found, entry)
 	}
 	return found, nil
+}
+
+// listShared lists a directory that users write in, and makes it again when
+// somebody removed it.
+func (s *Spool) listShared(dir string) ([]fs.DirEntry, error) {
+	entries, err := list(s.root, dir)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return entries, err
+	}
+	if err := makeTree(s.root); err != nil {
+		return nil, err
+	}
+	return list(s.root, dir)
 }
 
 // look returns the entry of a regular file; the inode of anything else is 0.

@@ -203,6 +203,7 @@ func TestFailures(t *testing.T) {
 		change                   func(*pipeline.Spec)
 	}{
 		{"nothing is named", ball, fault.NothingFound, "propagating", func(s *pipeline.Spec) { s.MaskPrompt = "green" }},
+		{"no object has the number", ball, fault.NothingFound, "propagating", func(s *pipeline.Spec) { s.Instances = "7" }},
 		{"nothing is left", shared.clip(t, redBall(320, 240, 3), 2), fault.NothingFound, "saving", func(s *pipeline.Spec) { s.ErodeKernel = 30 }},
 		{"not a video", text, fault.InputUnreadable, "extracting", nil},
 		{"no such frame", ball, fault.InputUnreadable, "masking", func(s *pipeline.Spec) { s.SingleFrame, s.FrameIndex = true, 9 }},

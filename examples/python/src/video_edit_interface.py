@@ -39,7 +39,9 @@ class VideoEditRequest:
     and '-', at most 100 bytes. Paths are those of the editing hosts; relative
     ones are taken from the current directory. erode_kernel is in samples,
     smoothing_window in frames, smoothing_alpha in 0..1. extra may name
-    model_path and sam_path; job_name and notes are kept.
+    model_path and sam_path; job_name and notes are kept. None leaves a value
+    to the hosts. A subclass may have more fields, by the names of a request
+    file's keys.
     """
 
     job_id: str

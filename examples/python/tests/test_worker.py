@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 import threading
 import time
 import unittest
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 from unittest import mock
 
 from src import status_file, video_edit_interface, video_edit_worker
-from src.spool import INBOX, Spool
+from src.spool import INBOX, Spool, encode
 from src.video_edit_interface import VideoEditError, VideoEditRequest, VideoEditStatus
-from src.video_edit_worker import get_video_edit_status, run_video_edit
+from src.video_edit_worker import _complete, get_video_edit_status, run_video_edit
 from tests.fake_host import FakeHost, write_status
 
 
@@ -88,6 +91,21 @@ class WorkerTest(SpoolCase):
         self.assertEqual([], list((self.root / "inbox").iterdir()), "a request that nobody waits for")
         self.assertEqual("failed", get_video_edit_status("test_001").status)
         self.assertEqual(0o2775, (self.folder / "outputs" / "test_001").stat().st_mode & 0o7777)
+
+    def test_none_and_more_keys(self) -> None:
+        """None is null in the request, and the fields of a subclass are keys of it."""
+
+        @dataclass
+        class More(VideoEditRequest):
+            instances: Optional[str] = None
+            seed: Optional[int] = None
+
+        plain = self.request(guidance_scale=None, max_frames=None, extra=None)
+        request = More(**vars(plain), seed=7)
+        values = json.loads(encode(_complete(request), "n").decode("utf-8").split("\n", 1)[1].rsplit("...", 1)[0])
+        self.assertEqual((None, None, None, 7), tuple(values[key] for key in ("guidance_scale", "max_frames", "instances", "seed")))
+        self.assertEqual({}, values["extra"])
+        self.assertEqual(str(self.folder / "in.mp4"), values["input_video_path"])
 
     def test_failure_raises_the_reason(self) -> None:
         self.host.start()

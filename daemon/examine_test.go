@@ -140,6 +140,37 @@ func TestRejections(t *testing.T) {
 	}
 }
 
+// A rejection's status goes on naming the log that was announced, and names one
+// that is there.
+func TestRejectionNamesTheLog(t *testing.T) {
+	tests := []struct {
+		name    string
+		prepare func(t *testing.T, s site, log string)
+		want    bool
+	}{
+		{"none", func(*testing.T, site, string) {}, false},
+		{"announced", func(t *testing.T, s site, log string) {
+			st := job.Status{JobID: "j", Status: job.Queued, LogsPath: &log}
+			os.WriteFile(filepath.Join(s.out("out"), job.StatusName), st.JSON(), 0o644)
+		}, true},
+		{"of an earlier job", func(t *testing.T, s site, log string) { os.WriteFile(log, []byte("lines\n"), 0o644) }, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSite(t)
+			mkdirOut(t, s)
+			log := filepath.Join(s.out("out"), "j_log.txt")
+			tt.prepare(t, s, log)
+			s.start(t, 1)
+			s.drop(t, "x.yaml", s.request("j", "out", "blue", "stepz: 3"))
+			st := s.finish(t, "out")
+			if got := st.LogsPath != nil && *st.LogsPath == log; got != tt.want || st.Status != job.Failed {
+				t.Errorf("status.json: %s", st.JSON())
+			}
+		})
+	}
+}
+
 func mkdirOut(t *testing.T, s site) {
 	t.Helper()
 	if err := os.Mkdir(s.out("out"), 0o775); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"uredit/daemon/config"
+	"uredit/daemon/document"
 	"uredit/daemon/job"
 	"uredit/daemon/spool"
 )
@@ -38,11 +39,16 @@ func (d *Daemon) obey() (paused bool) {
 	return paused
 }
 
-// cancel ends the job that a marker names, running or waiting. A marker of
+// cancel ends the job that a marker names: claimed, waiting or running. A marker of
 // somebody who may not, one that is older than the job, and one for no live
 // job are removed.
 func (d *Daemon) cancel(m spool.Marker) error {
 	j, owner, err := d.spool.Resolve(m.Subject)
+	if j == "" && err == nil {
+		if c := d.claimOf(m.Subject); c != nil { // not yet accepted: nothing is reserved
+			j, owner, err = d.spool.Resolve(c.Job)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -52,7 +58,7 @@ func (d *Daemon) cancel(m spool.Marker) error {
 	}
 	cause := &cancelledError{by: userName(m.UID)}
 	if d.dispatcher.Cancel(func(w *work) bool { return w.claim.Job == j }, cause) == 0 {
-		if err := d.cancelQueued(j, cause); err != nil {
+		if err := d.cancelWaiting(j, cause); err != nil {
 			return err
 		}
 	}
@@ -73,9 +79,21 @@ func (d *Daemon) refuse(m spool.Marker, j string, owner int) string {
 	return ""
 }
 
-// cancelQueued fails a job that waits. ErrLost says that it is elsewhere by
-// now: the marker stays for the next look.
-func (d *Daemon) cancelQueued(j string, cause *cancelledError) error {
+// cancelWaiting ends a job that does not run: one in the queue, or a claim that
+// could not be decided about. ErrLost says that it is elsewhere by now: the
+// marker stays for the next look.
+func (d *Daemon) cancelWaiting(j string, cause *cancelledError) error {
+	why := &job.Error{Code: job.CodeCancelled, Message: cause.Error(), Err: cause}
+	if i := slices.IndexFunc(d.claims, func(c *spool.Claim) bool { return c.Job == j }); i >= 0 {
+		data, err := d.spool.Read(d.claims[i], job.MaxRequestBytes)
+		if err == nil {
+			err = d.reject(d.claims[i], data, why)
+		}
+		if err == nil {
+			d.claims = slices.Delete(d.claims, i, i+1)
+		}
+		return err
+	}
 	queue, err := d.spool.Queue()
 	if err != nil {
 		return err
@@ -91,7 +109,27 @@ func (d *Daemon) cancelQueued(j string, cause *cancelledError) error {
 	if w.claim, err = d.spool.Take(queue[i]); err != nil {
 		return err
 	}
-	return d.fail(w, &job.Error{Code: job.CodeCancelled, Message: cause.Error(), Err: cause})
+	return d.fail(w, why)
+}
+
+// claimOf returns the undecided claim whose request has a job_id, or nil.
+func (d *Daemon) claimOf(jobID string) *spool.Claim {
+	i := slices.IndexFunc(d.claims, func(c *spool.Claim) bool {
+		data, err := d.spool.Read(c, job.MaxRequestBytes)
+		if err != nil {
+			return false
+		}
+		m, fault := document.Parse(requestFile(c), data, job.MaxRequestBytes)
+		if fault != nil {
+			return false
+		}
+		id, _ := names(m)
+		return id == jobID
+	})
+	if i < 0 {
+		return nil
+	}
+	return d.claims[i]
 }
 
 // admin reports whether a user may speak for every job.

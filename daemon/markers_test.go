@@ -47,6 +47,45 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// A claim that cannot be decided about is cancelled by its job_id, or by the
+// spool's name of it.
+func TestCancelAClaim(t *testing.T) {
+	for _, byToken := range []bool{false, true} {
+		s := newSite(t)
+		d, err := New(Options{Config: s.config(), Engines: []Engine{&scripted{device: "cpu"}}, Log: testLog(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { d.Close() })
+		if err := os.Rename(s.data(), s.path("away")); err != nil {
+			t.Fatal(err)
+		}
+		s.drop(t, "x.yaml", s.request("stuck", "out", "blue"))
+		if _, err := d.look(); err != nil || len(d.claims) != 1 {
+			t.Fatalf("%d claims, %v", len(d.claims), err)
+		}
+		subject := "stuck"
+		if byToken {
+			subject = d.claims[0].Job
+		}
+		mark(t, s, subject+".cancel")
+		if _, err := d.look(); err != nil || len(d.claims) != 0 {
+			t.Errorf("%d claims are left, %v", len(d.claims), err)
+		}
+		s.settled(t)
+		reasons, _ := filepath.Glob(s.path("spool", "rejected", "*-x", "reason.txt"))
+		if len(reasons) != 1 {
+			t.Fatalf("rejected holds %q", reasons)
+		}
+		if data, err := os.ReadFile(reasons[0]); err != nil || !strings.HasPrefix(string(data), "cancelled by ") {
+			t.Errorf("the reason is %q, %v", data, err)
+		}
+		if left := tree(t, s.path("spool", "control")); len(left) > 0 {
+			t.Errorf("the marker is left: %q", left)
+		}
+	}
+}
+
 // A marker that is older than the job was meant for an earlier one of the name.
 func TestAnOldMarkerIsNoWish(t *testing.T) {
 	s := newSite(t)

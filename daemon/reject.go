@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"time"
 
 	"uredit/daemon/document"
@@ -114,19 +115,29 @@ func (d *Daemon) tellRejected(c *spool.Claim, r *reason) error {
 
 // writeRejected writes status.json by way of dir, the claim's own directory.
 func writeRejected(out *roots.Dir, dir string, r *reason) error {
+	var there job.Status
 	data, err := out.ReadRegular(job.StatusName)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return err
 	default:
-		there, err := job.ParseStatus(data)
+		there, err = job.ParseStatus(data)
 		if err != nil || there.JobID != r.JobID || there.Status != job.Queued {
 			return nil
 		}
 	}
 	text := r.Errors.Error()
 	message := "the request was rejected"
-	s := job.Status{JobID: r.JobID, Status: job.Failed, Message: &message, Error: &text}
+	if r.Errors[0].Code == job.CodeCancelled {
+		message = "cancelled"
+	}
+	// A rejection writes no log. What was announced stays announced, and the log
+	// of an earlier job of the same id is there.
+	s := job.Status{JobID: r.JobID, Status: job.Failed, Message: &message, Error: &text, LogsPath: there.LogsPath}
+	log := (&job.Request{JobID: r.JobID}).LogName()
+	if _, err := out.Lstat(log); err == nil {
+		s.LogsPath = new(filepath.Join(out.Path, log))
+	}
 	return replaceStatus(out, dir, s.JSON())
 }

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"image"
 	"slices"
 
 	"uredit/pipeline/crop"
@@ -58,11 +57,16 @@ func (r *run) edit(ctx context.Context) error {
 	}
 	p.closes(out)
 
-	stock := r.frameEdits(m.blend.delay())
-	read, ready := make(chan *frameEdit, 1), make(chan *frameEdit, 1)
-	edited, done := make(chan *frameEdit, 1), make(chan *frameEdit, 1)
+	size := r.batchSize(session)
+	stock := r.frameEdits(m.blend.delay() + 3*size)
+	// Those of a batch, as many before it and after it, and one for each of the
+	// steps beside.
+	r.views = newStock(3*size+2, func() *views { return &views{} })
+	read, ready := make(chan *frameEdit, 1), make(chan *frameEdit, size)
+	edited, done := make(chan *frameEdit, size), make(chan *frameEdit, 1)
 	decoding, preparing, editing := p.lane("decode"), p.lane("prepare"), p.lane("edit")
 	blending, encoding := p.lane("blend"), p.lane("encode")
+	batches := &batch{run: r, session: session, lane: editing, size: size}
 	p.group.Go(func() error {
 		return produce(ctx, decoding, p.turn, read, stock.get, func(f *frameEdit) (more bool, err error) {
 			return hasMore(decoder.Read(f.frame))
@@ -72,8 +76,10 @@ func (r *run) edit(ctx context.Context) error {
 		return each(ctx, preparing, p.turn, read, ready, func(f *frameEdit) (*frameEdit, error) { return f, m.prepare(ctx, f) })
 	})
 	p.group.Go(func() error {
-		return each(ctx, editing, p.turn, ready, edited, func(f *frameEdit) (*frameEdit, error) {
-			return f, r.editOne(ctx, session, f, editing)
+		return spread(ctx, editing, p.turn, ready, edited, func(f *frameEdit, emit func(*frameEdit) error) error {
+			return batches.add(ctx, f, emit)
+		}, func(emit func(*frameEdit) error) error {
+			return batches.edit(ctx, emit)
 		})
 	})
 	p.group.Go(func() error { return m.blend.run(ctx, r, blending, p.turn, edited, done) })
@@ -111,11 +117,11 @@ func (r *run) session(ctx context.Context, p pix2pix.Params) (*pix2pix.Session, 
 	return s, nil
 }
 
-// frameEdits makes the frames of pass 2: one for each step that holds one and
-// for each channel between, and those that the smoother holds back.
-func (r *run) frameEdits(delay int) *stock[*frameEdit] {
+// frameEdits makes the frames of pass 2 for steps that hold back so many: one
+// more for each step and channel that holds one.
+func (r *run) frameEdits(held int) *stock[*frameEdit] {
 	info := &r.result.Input
-	return newStock(delay+9, func() *frameEdit {
+	return newStock(held+6, func() *frameEdit {
 		return &frameEdit{frame: frame.New(info.FrameWidth(), info.FrameHeight()), patch: &frame.Patch{}}
 	})
 }
@@ -141,8 +147,6 @@ func (r *run) preparation() (func(context.Context, *frameEdit) error, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One for each step that holds them, and for each channel between.
-	r.views = newStock(5, func() *views { return &views{} })
 	info := &r.result.Input
 	mask := frame.NewPlane(info.FrameWidth(), info.FrameHeight())
 	return func(ctx context.Context, f *frameEdit) error {
@@ -167,27 +171,4 @@ func (r *run) preparation() (func(context.Context, *frameEdit) error, error) {
 		compositor.Extract(f.views.source, f.frame, f.window.Source, f.window.Width, f.window.Height)
 		return nil
 	}, nil
-}
-
-// editOne lets the network edit a frame's picture. The window's place on the
-// scaled canvas keys the noise, so that the same place sees the same noise in
-// every frame.
-func (r *run) editOne(ctx context.Context, session *pix2pix.Session, f *frameEdit, l *Lane) error {
-	if f.views != nil {
-		at := origin(f.window)
-		if err := session.Edit(ctx, f.views.edited, f.views.source, f.window.Width, f.window.Height, at.X, at.Y); err != nil {
-			return err
-		}
-		l.Parts["networks"], l.Parts["scheduler"], l.Parts["noise"] = session.Times()
-	}
-	// Frames leave the later steps some frames late; what is edited is counted
-	// here.
-	r.send(Progress{Stage: Editing, Frame: f.frame.Index + 1, Total: r.result.Frames})
-	return nil
-}
-
-// origin is the window's corner in samples of the editor's picture.
-func origin(w crop.Window) image.Point {
-	scale := float64(w.Width) / float64(w.Source.Dx())
-	return image.Pt(int(float64(w.Source.Min.X)*scale), int(float64(w.Source.Min.Y)*scale))
 }

@@ -22,6 +22,10 @@ type Engine struct {
 	// used when a Spec names none. An error of theirs is returned when needed.
 	SegmenterModel func() (string, error)
 	EditorModel    func() (string, error)
+	// Batch is how many frames go through the editor's UNet at once where its
+	// graph allows it; 0 counts as 1. More make a card busier and need more of
+	// its memory; a processor gains nothing.
+	Batch int
 	// Serial makes the steps of a pass take turns, so that each can be measured
 	// alone. It is for benchmarks.
 	Serial bool

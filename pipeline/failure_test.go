@@ -7,7 +7,9 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,6 +34,9 @@ type failing struct {
 	completed atomic.Int32 // encoders that were closed while their pass was good
 	ended     atomic.Int32 // ditto, after the failure
 	failed    atomic.Bool
+
+	mu      sync.Mutex
+	written map[string][][]byte // frames, by the name of the file
 }
 
 // fail returns the injected error where it is due.
@@ -130,8 +135,11 @@ func (s *flow) ReadRGB(dst []byte) (int64, error) {
 	return int64(s.n - 1), s.ctx.Err()
 }
 
-func (s *flow) Write(*frame.Frame) error {
+func (s *flow) Write(f *frame.Frame) error {
 	s.n++
+	s.video.mu.Lock()
+	defer s.video.mu.Unlock()
+	s.video.written[s.name] = append(s.video.written[s.name], slices.Clone(f.Pix))
 	return s.video.fail("write "+s.name, s.n-1)
 }
 
@@ -189,17 +197,17 @@ func (m *stopped) Run(ctx context.Context, in, out []*tensor.Tensor) error {
 
 // editFailing runs an edit of a small clip in which one call fails, and returns
 // how far each stage came.
-func editFailing(t *testing.T, v *failing, serial bool) (stages map[pipeline.Stage]int, result pipeline.Result, err error) {
+func editFailing(t *testing.T, v *failing, serial bool, batch int) (stages map[pipeline.Stage]int, result pipeline.Result, err error) {
 	t.Helper()
 	e := shared.engine()
-	e.Load, e.Serial = v.load(e.Load), serial
+	e.Load, e.Serial, e.Batch = v.load(e.Load), serial, batch
 	return v.edit(t.Context(), t, e, nil)
 }
 
 // edit runs an edit of five frames on e.
 func (v *failing) edit(ctx context.Context, t *testing.T, e *pipeline.Engine, change func(*pipeline.Spec)) (stages map[pipeline.Stage]int, result pipeline.Result, err error) {
 	t.Helper()
-	v.clip, v.frames = redBall(64, 48, 14), 5
+	v.clip, v.frames, v.written = redBall(64, 48, 14), 5, map[string][][]byte{}
 	work, err := os.OpenRoot(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -231,26 +239,31 @@ func TestFailuresEndThePass(t *testing.T) {
 		}
 	}
 	calls = append(calls, "read rgb 5", "read 5", "run vae_decoder 5")
-	for _, serial := range []bool{false, true} {
-		for _, call := range calls {
-			before := runtime.NumGoroutine()
-			v := &failing{fails: call}
-			stages, _, err := editFailing(t, v, serial)
-			if !errors.Is(err, errInjected) {
-				t.Errorf("%s, serial %t: error is %v, want %v", call, serial, err, errInjected)
-			}
-			if _, saved := stages[pipeline.Saving]; saved && call != "close picture 0" {
-				t.Errorf("%s, serial %t: a step took the failure for the end of the video", call, serial)
-			}
-			if n := v.ended.Load(); n > 0 {
-				t.Errorf("%s, serial %t: %d files were completed after the failure", call, serial, n)
-			}
-			if n := v.opened.Load(); n > 0 {
-				t.Errorf("%s, serial %t: %d decoders and encoders are left open", call, serial, n)
-			}
-			settled(t, call, before)
-		}
+	for _, call := range calls {
+		failOnce(t, call, false, 1)
+		failOnce(t, call, true, 3)
 	}
+}
+
+func failOnce(t *testing.T, call string, serial bool, batch int) {
+	t.Helper()
+	before := runtime.NumGoroutine()
+	v := &failing{fails: call}
+	stages, _, err := editFailing(t, v, serial, batch)
+	what := fmt.Sprintf("%s, serial %t, batch %d", call, serial, batch)
+	if !errors.Is(err, errInjected) {
+		t.Errorf("%s: error is %v, want %v", what, err, errInjected)
+	}
+	if _, saved := stages[pipeline.Saving]; saved && call != "close picture 0" {
+		t.Errorf("%s: a step took the failure for the end of the video", what)
+	}
+	if n := v.ended.Load(); n > 0 {
+		t.Errorf("%s: %d files were completed after the failure", what, n)
+	}
+	if n := v.opened.Load(); n > 0 {
+		t.Errorf("%s: %d decoders and encoders are left open", what, n)
+	}
+	settled(t, what, before)
 }
 
 // settled waits until no more goroutines run than before.
@@ -270,7 +283,7 @@ func settled(t *testing.T, what string, before int) {
 // TestStagesCountFrames checks that each stage ends with the number of frames
 // that the video has, though the smoother holds some back.
 func TestStagesCountFrames(t *testing.T) {
-	_, result, err := editFailing(t, &failing{}, false)
+	_, result, err := editFailing(t, &failing{}, false, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,6 +297,39 @@ func TestStagesCountFrames(t *testing.T) {
 		}
 		if s.Frames != want {
 			t.Errorf("stage %s has %d frames, want %d", s.Stage, s.Frames, want)
+		}
+	}
+}
+
+// TestBatches edits with several frames at once: those go together whose numbers
+// say so, and the result is the one of single frames.
+func TestBatches(t *testing.T) {
+	results := map[int][][]byte{}
+	for _, batch := range []int{1, 3} {
+		w, v, e := &witness{editing: true}, &failing{}, shared.engine()
+		e.Load, e.Batch = w.load(e.Load), batch
+		if _, _, err := v.edit(t.Context(), t, e, nil); err != nil {
+			t.Fatal(err)
+		}
+		results[batch] = v.written["picture"]
+		var rows []int64
+		for _, s := range w.shapes {
+			if n := len(rows); s[0] != 2 && (n == 0 || rows[n-1] != s[0]) { // 2 is the probe
+				rows = append(rows, s[0])
+			}
+		}
+		if want := map[int][]int64{1: {3}, 3: {9, 6}}[batch]; !slices.Equal(rows, want) {
+			t.Errorf("batches of %d: the UNet saw %v rows, want %v", batch, rows, want)
+		}
+	}
+	if len(results[1]) != 5 || len(results[3]) != 5 {
+		t.Fatalf("%d and %d frames were written", len(results[1]), len(results[3]))
+	}
+	for i, want := range results[1] {
+		for k, v := range results[3][i] {
+			if d := int(v) - int(want[k]); d < -1 || d > 1 {
+				t.Fatalf("frame %d: sample %d is %d, and %d in a batch", i, k, want[k], v)
+			}
 		}
 	}
 }

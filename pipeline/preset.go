@@ -45,7 +45,6 @@ func (r *run) urEdit() (method, error) {
 	if r.spec.Smoothing == SmoothOff {
 		window = 1
 	}
-	r.views = newStock(5, func() *views { return &views{} })
 	return method{
 		params:  params,
 		prepare: r.urView(view),

@@ -20,9 +20,13 @@ func TestEditAllocatesNothing(t *testing.T) {
 		for _, noise := range []string{NoisePhilox, NoiseTorch} {
 			s := start(t, e, Params{Steps: 5, Scheduler: scheduler, Noise: noise, GuidanceScale: 9, ImageGuidanceScale: 1.5})
 			v := make([]float32, 3*32*32)
+			batch := []Picture{{v, v, 0, 0}, {v, v, 5, 5}, {v, v, 9, -9}}
 			ctx := t.Context()
 			if n := testing.AllocsPerRun(5, func() {
 				if err := s.Edit(ctx, v, v, 32, 32, 5, 5); err != nil {
+					t.Error(err)
+				}
+				if err := s.EditBatch(ctx, batch, 32, 32); err != nil {
 					t.Error(err)
 				}
 			}); n != 0 {

@@ -30,6 +30,9 @@ type noise interface {
 	// the first latents; draw i+1 belongs to step i. Draws come in order, some
 	// may be left out at the end.
 	fill(dst []float32, draw int, a area)
+	// another returns a source of the same values: pictures that are edited
+	// together draw in turns.
+	another() noise
 }
 
 // newNoise returns the source of that name, "" being the default.

@@ -11,6 +11,9 @@ type philox struct {
 	seed uint64
 }
 
+// another implements noise.
+func (p philox) another() noise { return p }
+
 // fill implements noise.
 func (p philox) fill(dst []float32, draw int, a area) {
 	for c := range a.channels {

@@ -29,13 +29,17 @@ type Params struct {
 type Session struct {
 	editor   *Editor
 	schedule *schedule
-	noise    noise
-	stream   bool // what one frame draws, used or not, moves the next one's noise
+	noise    []noise // one for each picture of a batch; the first at least
+	stream   bool    // what one frame draws, used or not, moves the next one's noise
 	guidance guidance
 	warnings []string
 
-	prompt *tensor.Tensor // hidden states, rows by tokens by width
-	buffers
+	prompt   *tensor.Tensor // hidden states, rows by tokens by width
+	size     area           // that the sets are for; only its size counts
+	sets     []*buffers     // for one picture, two, ...; nil where not needed yet
+	*buffers                // the set in use
+
+	single [1]Picture // of Edit
 
 	networks, scheduler, noises time.Duration
 }
@@ -51,9 +55,11 @@ func (e *Editor) Start(ctx context.Context, p Params) (*Session, error) {
 	if s.schedule, err = newSchedule(name, e.options, p.Steps); err != nil {
 		return nil, unsupported(fmt.Errorf("scheduler %s: %w", name, err))
 	}
-	if s.noise, err = newNoise(p.Noise, p.Seed); err != nil {
+	source, err := newNoise(p.Noise, p.Seed)
+	if err != nil {
 		return nil, unsupported(err)
 	}
+	s.noise = []noise{source}
 	s.stream = p.Noise == NoiseTorchStream
 	if s.guidance, err = newGuidance(p.GuidanceScale, p.ImageGuidanceScale); err != nil {
 		return nil, unsupported(err)
@@ -76,6 +82,13 @@ func unsupported(err error) error {
 
 // Warnings returns sentences for the user about these parameters.
 func (s *Session) Warnings() []string { return s.warnings }
+
+// Batches reports whether several pictures can be edited at once: the UNet's graph
+// leaves the number of rows open, and no picture's noise depends on those before.
+func (s *Session) Batches() bool {
+	u := &s.editor.unet
+	return !s.stream && u.sample.Shape[0] < 0 && u.text.Shape[0] < 0 && u.noise.Shape[0] < 0
+}
 
 // Times returns how long the networks ran and how long the host worked on
 // schedule and guidance, and on noise, since Start.
@@ -118,38 +131,69 @@ func shorten(words []string) string {
 	return strings.Join(words, " ")
 }
 
-// Edit edits one picture. src and dst are NCHW RGB in -1..1, 3*height*width
-// values; width and height are multiples of Multiple. originX and originY are
-// where the picture's top left pixel lies on the canvas, in pixels of the
-// picture's own scale; noise is tied to the canvas. dst may be src.
-func (s *Session) Edit(ctx context.Context, dst, src []float32, width, height, originX, originY int) error {
-	e := s.editor
-	if err := s.check(dst, src, width, height); err != nil {
-		return fmt.Errorf("edit: %w", err)
-	}
-	a := area{
-		channels: e.channels, height: height / e.factor, width: width / e.factor,
-		top: floorDiv(originY, e.factor), left: floorDiv(originX, e.factor),
-	}
-	s.resize(s.editor, s.guidance.rows, a, s.prompt)
-	if err := s.encodePicture(ctx, src); err != nil {
-		return err
-	}
-	if err := s.denoise(ctx, a); err != nil {
-		return err
-	}
-	return s.decodePicture(ctx, dst)
+// Picture is a picture to edit: NCHW RGB in -1..1, 3*height*width values each.
+type Picture struct {
+	Source []float32
+	Edited []float32 // where the result goes; may be Source
+	// X and Y are where the picture's top left pixel lies on the canvas, in
+	// pixels of the picture's own scale; noise is tied to the canvas.
+	X, Y int
 }
 
-func (s *Session) check(dst, src []float32, width, height int) error {
+// Edit edits one picture. src and dst are Picture's Source and Edited, originX
+// and originY its X and Y; width and height are multiples of Multiple.
+func (s *Session) Edit(ctx context.Context, dst, src []float32, width, height, originX, originY int) error {
+	s.single[0] = Picture{Source: src, Edited: dst, X: originX, Y: originY}
+	defer clear(s.single[:])
+	return s.EditBatch(ctx, s.single[:], width, height)
+}
+
+// EditBatch edits pictures of one size, which go through the UNet together. Each
+// comes out as Edit would make it, up to the rounding of another batch size.
+// More than one only where the session Batches.
+func (s *Session) EditBatch(ctx context.Context, pictures []Picture, width, height int) error {
+	e := s.editor
+	if err := s.check(pictures, width, height); err != nil {
+		return fmt.Errorf("edit: %w", err)
+	}
+	s.use(len(pictures), area{channels: e.channels, height: height / e.factor, width: width / e.factor})
+	for i, p := range pictures {
+		if err := s.encodePicture(ctx, p.Source, i); err != nil {
+			return err
+		}
+	}
+	if err := s.denoise(ctx, pictures); err != nil {
+		return err
+	}
+	for i, p := range pictures {
+		if err := s.decodePicture(ctx, p.Edited, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session) check(pictures []Picture, width, height int) error {
 	m := s.editor.multiple
 	if width < 1 || height < 1 || width%m != 0 || height%m != 0 {
 		return fmt.Errorf("picture of %d by %d, the model takes multiples of %d", width, height, m)
 	}
-	if n := 3 * width * height; len(dst) != n || len(src) != n {
-		return fmt.Errorf("picture of %d by %d in %d and %d values, not %d", width, height, len(src), len(dst), n)
+	for _, p := range pictures {
+		if n := 3 * width * height; len(p.Edited) != n || len(p.Source) != n {
+			return fmt.Errorf("picture of %d by %d in %d and %d values, not %d", width, height, len(p.Source), len(p.Edited), n)
+		}
+	}
+	if n := len(pictures); n == 0 || n > 1 && !s.Batches() {
+		return fmt.Errorf("%d pictures at once", n)
 	}
 	return nil
+}
+
+// area is the part of the canvas that a picture's latents cover.
+func (s *Session) area(p Picture) area {
+	a := s.size
+	a.top, a.left = floorDiv(p.Y, s.editor.factor), floorDiv(p.X, s.editor.factor)
+	return a
 }
 
 // floorDiv is a/b rounded down; b is positive.
@@ -169,9 +213,9 @@ func (s *Session) run(ctx context.Context, m tensor.Model, in, out []*tensor.Ten
 	return err
 }
 
-// encodePicture puts the picture's latents into every row of the UNet's input
-// but the unconditional one, which has zeros.
-func (s *Session) encodePicture(ctx context.Context, src []float32) error {
+// encodePicture puts the latents of picture i into each of its rows of the UNet's
+// input but the unconditional one, which has zeros.
+func (s *Session) encodePicture(ctx context.Context, src []float32, i int) error {
 	s.picture.F32 = src
 	err := s.run(ctx, s.editor.toLatents.model, s.encodeIn, s.encodeOut)
 	s.picture.F32 = nil
@@ -181,10 +225,9 @@ func (s *Session) encodePicture(ctx context.Context, src []float32) error {
 	// Of a distribution's parameters the first half is its mean and mode. Unlike
 	// the noisy latents it goes in as it is, neither by the VAE's scaling factor
 	// nor by the step's.
-	n := len(s.latents)
-	mode := s.moments.F32[:n]
+	mode := s.moments.F32[:s.one]
 	for row := range s.guidance.rows {
-		part := s.sample.F32[row*2*n+n:][:n]
+		part := s.row(i, row)[s.one:]
 		if row == unconditional {
 			clear(part)
 			continue
@@ -194,67 +237,14 @@ func (s *Session) encodePicture(ctx context.Context, src []float32) error {
 	return nil
 }
 
-// denoise runs the steps on fresh noise.
-func (s *Session) denoise(ctx context.Context, a area) error {
-	s.draw(s.latents, 0, a)
-	begin := time.Now()
-	for i := range s.latents {
-		s.latents[i] *= s.schedule.init
-	}
-	clear(s.estimate)
-	clear(s.fresh)
-	s.scheduler += time.Since(begin)
-	for i := range s.schedule.steps {
-		step := &s.schedule.steps[i]
-		begin := time.Now()
-		s.load(step)
-		s.scheduler += time.Since(begin)
-		if err := s.run(ctx, s.editor.unet.model, s.unetIn, s.unetOut); err != nil {
-			return fmt.Errorf("run the unet, step %d of %d: %w", i+1, len(s.schedule.steps), err)
-		}
-		if step.z != 0 || step.draws && s.stream {
-			s.draw(s.fresh, i+1, a)
-		}
-		begin = time.Now()
-		s.schedule.advance(i, s.latents, s.guidance.combine(s.noisy.F32), s.fresh, s.estimate)
-		s.scheduler += time.Since(begin)
-	}
-	return nil
-}
-
-// draw fills dst with noise and counts its time.
-func (s *Session) draw(dst []float32, draw int, a area) {
-	begin := time.Now()
-	s.noise.fill(dst, draw, a)
-	s.noises += time.Since(begin)
-}
-
-// load puts the scaled latents and the timestep of a step into the UNet's input.
-func (s *Session) load(step *step) {
-	n := len(s.latents)
-	first := s.sample.F32[:n]
-	for i, v := range s.latents {
-		first[i] = v * step.scale
-	}
-	for row := 1; row < s.guidance.rows; row++ {
-		copy(s.sample.F32[row*2*n:][:n], first)
-	}
-	for i := range s.timestep.F32 {
-		s.timestep.F32[i] = step.timestep
-	}
-	for i := range s.timestep.I64 {
-		s.timestep.I64[i] = int64(math.RoundToEven(float64(step.timestep)))
-	}
-}
-
 // errNaN is reported instead of a black picture.
 var errNaN = errors.New("the networks returned values that are no numbers")
 
-// decodePicture turns the latents into dst, clamped to -1..1.
-func (s *Session) decodePicture(ctx context.Context, dst []float32) error {
+// decodePicture turns the latents of picture i into dst, clamped to -1..1.
+func (s *Session) decodePicture(ctx context.Context, dst []float32, i int) error {
 	begin := time.Now()
-	for i, v := range s.latents {
-		s.latents[i] = v / s.editor.scaling
+	for k, v := range s.of(s.latents, i) {
+		s.clean.F32[k] = v / s.editor.scaling
 	}
 	s.scheduler += time.Since(begin)
 	s.edited.F32 = dst

@@ -196,6 +196,7 @@ func TestEditInPlaceAndOtherSizes(t *testing.T) {
 type recorder struct{ draws []int }
 
 func (r *recorder) fill(_ []float32, draw int, _ area) { r.draws = append(r.draws, draw) }
+func (r *recorder) another() noise                     { return r }
 
 // TestDraws: each step has a draw of its own, and none is made that nobody uses.
 func TestDraws(t *testing.T) {
@@ -205,7 +206,7 @@ func TestDraws(t *testing.T) {
 	} {
 		s := start(t, e, Params{Steps: 4, Scheduler: scheduler, GuidanceScale: 1, ImageGuidanceScale: 1})
 		r := &recorder{}
-		s.noise = r
+		s.noise = []noise{r}
 		edit(t, s, 2, 2, 0, 0)
 		if !slices.Equal(r.draws, want) {
 			t.Errorf("%s: draws %v, want %v", scheduler, r.draws, want)

@@ -44,6 +44,9 @@ func (t *torchNoise) fill(dst []float32, draw int, _ area) {
 	}
 }
 
+// another implements noise.
+func (t *torchNoise) another() noise { return &torchNoise{seed: t.seed} }
+
 // torchBlock turns sixteen uniform values into normal ones: value j is the
 // radius, value j+8 the angle of a pair.
 func torchBlock(d *[16]float32) {

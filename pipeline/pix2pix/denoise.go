@@ -1,0 +1,73 @@
+package pix2pix
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+)
+
+// row returns one row of the UNet's input for picture i: noisy latents, then the
+// picture's.
+func (s *Session) row(i, row int) []float32 {
+	return s.sample.F32[(i*s.guidance.rows+row)*2*s.one:][:2*s.one]
+}
+
+// denoise runs the steps on fresh noise.
+func (s *Session) denoise(ctx context.Context, pictures []Picture) error {
+	s.draw(s.latents, 0, pictures)
+	begin := time.Now()
+	for i := range s.latents {
+		s.latents[i] *= s.schedule.init
+	}
+	clear(s.estimate)
+	clear(s.fresh)
+	s.scheduler += time.Since(begin)
+	for i := range s.schedule.steps {
+		step := &s.schedule.steps[i]
+		begin := time.Now()
+		s.load(step)
+		s.scheduler += time.Since(begin)
+		if err := s.run(ctx, s.editor.unet.model, s.unetIn, s.unetOut); err != nil {
+			return fmt.Errorf("run the unet, step %d of %d: %w", i+1, len(s.schedule.steps), err)
+		}
+		if step.z != 0 || step.draws && s.stream {
+			s.draw(s.fresh, i+1, pictures)
+		}
+		begin = time.Now()
+		for k := range pictures {
+			rows := s.guidance.rows * s.one
+			s.schedule.advance(i, s.of(s.latents, k), s.guidance.combine(s.noisy.F32[k*rows:][:rows]), s.of(s.fresh, k), s.of(s.estimate, k))
+		}
+		s.scheduler += time.Since(begin)
+	}
+	return nil
+}
+
+// draw fills dst with the noise of each picture and counts its time.
+func (s *Session) draw(dst []float32, draw int, pictures []Picture) {
+	begin := time.Now()
+	for i, p := range pictures {
+		s.noise[i].fill(s.of(dst, i), draw, s.area(p))
+	}
+	s.noises += time.Since(begin)
+}
+
+// load puts the scaled latents and the timestep of a step into the UNet's input.
+func (s *Session) load(step *step) {
+	for i := range s.pictures {
+		first := s.row(i, 0)[:s.one]
+		for k, v := range s.of(s.latents, i) {
+			first[k] = v * step.scale
+		}
+		for row := 1; row < s.guidance.rows; row++ {
+			copy(s.row(i, row), first)
+		}
+	}
+	for i := range s.timestep.F32 {
+		s.timestep.F32[i] = step.timestep
+	}
+	for i := range s.timestep.I64 {
+		s.timestep.I64[i] = int64(math.RoundToEven(float64(step.timestep)))
+	}
+}

@@ -69,7 +69,7 @@ func (r *run) probe(ctx context.Context) error {
 }
 
 // suits refuses what the request cannot mean: inputs of another kind than its
-// mode, presets that there are not.
+// mode, presets that there are not. It says what it changes in the others.
 func (r *run) suits() error {
 	if r.result.Input.Image && !r.spec.SingleFrame {
 		return fault.New(fault.InputUnsupported, "set mode: single_frame to edit a picture",
@@ -77,6 +77,10 @@ func (r *run) suits() error {
 	}
 	if p := r.spec.EditPreset; p != "" && p != preset.UREdit {
 		return fault.New(fault.InputUnsupported, "leave preset out, or write "+preset.UREdit, fmt.Errorf("preset %q is unknown", p))
+	}
+	if i := &r.result.Input; !r.spec.SingleFrame && (i.Width != i.FrameWidth() || i.Height != i.FrameHeight()) {
+		r.warn(fmt.Sprintf("the input's %dx%d samples are written as %dx%d, since 4:2:0 video has even sizes only; the last column or row is repeated",
+			i.Width, i.Height, i.FrameWidth(), i.FrameHeight()))
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ func (r *run) encoding() media.Encode {
 		FrameRate: info.FrameRate,
 		Aspect:    info.Aspect,
 		Colour:    r.decode().Colour(*info),
+		Fields:    info.Fields,
 		Codec:     r.spec.Codec,
 		CRF:       r.spec.CRF,
 		Preset:    r.spec.Preset,
@@ -41,6 +42,7 @@ func (r *run) maskSink(ctx context.Context) (Encoder, error) {
 	e := r.encoding()
 	e.CRF = max(e.CRF, 12) // a mask needs no lossless encoder
 	e.Colour = media.Colour{Matrix: "bt709", Primaries: "bt709", Transfer: "bt709", Range: "tv"}
+	e.Fields = ""
 	if !r.spec.SingleFrame {
 		r.result.MaskFile = maskName
 		return r.sink(ctx, maskName, e)

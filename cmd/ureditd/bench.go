@@ -160,7 +160,7 @@ func (b *benchmark) measure(ctx context.Context, name string, serial bool) (m me
 		return m, err
 	}
 	defer root.Close()
-	in, err := os.Open(b.spec.InputName)
+	in, err := ffmpeg.Open(b.spec.InputName)
 	if err != nil {
 		return m, err
 	}

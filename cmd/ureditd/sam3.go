@@ -70,7 +70,7 @@ func runSAM3(ctx context.Context, c console, args []string) error {
 	if err != nil {
 		return err
 	}
-	in, err := os.Open(*input)
+	in, err := ffmpeg.Open(*input)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,13 @@ func packetArgs(stream, count int, container string) []string {
 	return append(args, inputArgs(0, container)...)
 }
 
+// frameArgs asks ffprobe for the tags of a stream's first frame.
+func frameArgs(stream int, container string) []string {
+	args := []string{"-v", "error", "-of", "json", "-select_streams", strconv.Itoa(stream),
+		"-show_entries", "frame=pts:frame_tags:frame_side_data", "-read_intervals", "%+#1"}
+	return append(args, inputArgs(0, container)...)
+}
+
 // decodeArgs reads the edited picture's stream and writes NUT to standard output.
 func decodeArgs(info media.Info, d media.Decode) []string {
 	args := []string{"-v", "error", "-nostdin", "-max_error_rate", "1",
@@ -64,12 +71,30 @@ func decodeArgs(info media.Info, d media.Decode) []string {
 // inherited file.
 func encodeArgs(e media.Encode) []string {
 	args := []string{"-v", "error", "-nostdin", "-y", "-copyts", "-protocol_whitelist", "pipe", "-f", "nut", "-i", "pipe:0",
-		"-map", "0:v:0", "-vf", strings.Join(append(tagFilters(e.Colour), "format=yuv420p"), ","),
+		"-map", "0:v:0", "-vf", strings.Join(encodeFilters(e), ","),
 		"-fps_mode", "passthrough", "-enc_time_base", ratio(e.TimeBase)}
 	args = append(args, codecArgs(e)...)
-	args = append(args, "-flags", "+cgop", "-g", keyInterval, "-threads", encoderThreads)
+	args = append(args, "-flags", fieldFlags(e)+"+cgop", "-g", keyInterval, "-threads", encoderThreads)
 	args = append(args, timescaleArgs(e.TimeBase)...)
 	return append(args, "-movflags", "+faststart", "-protocol_whitelist", "file", "-f", "mp4", descriptor(0))
+}
+
+// encodeFilters marks frames with what the encoder writes about them.
+func encodeFilters(e media.Encode) []string {
+	f := append(tagFilters(e.Colour), "format=yuv420p")
+	if fieldFlags(e) != "" {
+		f = append(f, "setfield="+e.Fields)
+	}
+	return f
+}
+
+// fieldFlags makes x264 code fields as such, which it does for heights that are
+// multiples of four.
+func fieldFlags(e media.Encode) string {
+	if e.Fields == "" || e.Codec != "h264" || e.Height%4 != 0 {
+		return ""
+	}
+	return "+ilme+ildct"
 }
 
 // codecArgs selects the encoder. CRF 0 is lossless: x264 calls that a quantizer
@@ -97,6 +122,9 @@ func codecArgs(e media.Encode) []string {
 	}
 	if ahead > 0 {
 		quality = append(quality, "-rc-lookahead", strconv.Itoa(ahead))
+	}
+	if fieldFlags(e) != "" {
+		quality = append(quality, "-x264-params", e.Fields+"=1")
 	}
 	return append([]string{"-c:v", "libx264", "-preset", preset}, quality...)
 }
@@ -148,7 +176,7 @@ func tagFilters(c media.Colour) []string {
 	var tags []string
 	for _, t := range []struct{ name, value, known string }{
 		{"range", c.Range, "tv pc"},
-		{"colorspace", c.Matrix, matrices},
+		{"colorspace", c.Matrix, matrixTag(c.Matrix)},
 		{"color_primaries", c.Primaries, primaries},
 		{"color_trc", c.Transfer, transfers},
 	} {
@@ -162,11 +190,17 @@ func tagFilters(c media.Colour) []string {
 	return []string{"setparams=" + strings.Join(tags, ":")}
 }
 
+// matrixTag returns the tag if frames may have it.
+func matrixTag(tag string) string {
+	if m, _ := media.MatrixOf(tag); m.Red > 0 {
+		return tag
+	}
+	return ""
+}
+
 // The names that ffprobe prints and setparams takes. Another name, of a newer
 // ffprobe, leaves the tag out instead of ending the job.
 const (
-	matrices = "bt709 fcc bt470bg smpte170m smpte240m ycgco bt2020nc bt2020c smpte2085 " +
-		"chroma-derived-nc chroma-derived-c ictcp"
 	primaries = "bt709 bt470m bt470bg smpte170m smpte240m film bt2020 smpte428 smpte431 smpte432 ebu3213"
 	transfers = "bt709 bt470m bt470bg smpte170m smpte240m linear log100 log316 iec61966-2-4 bt1361e " +
 		"iec61966-2-1 bt2020-10 bt2020-12 smpte2084 smpte428 arib-std-b67"
@@ -178,6 +212,9 @@ func pngArgs(w, h int, info media.Info) []string {
 	filters := append(tagFilters(media.Colour{Range: info.Colour.Range}),
 		fmt.Sprintf("crop=%d:%d:0:0:exact=1", info.Width, info.Height),
 		"scale=flags=bicubic+accurate_rnd+full_chroma_int:"+matrixIn(info)+":out_range=pc", "format=rgb24")
+	if info.Aspect.Num != info.Aspect.Den {
+		filters = append(filters, "setsar="+ratio(info.Aspect))
+	}
 	return []string{"-v", "error", "-nostdin", "-y", "-protocol_whitelist", "pipe",
 		"-f", "rawvideo", "-pixel_format", "yuv420p", "-video_size", fmt.Sprintf("%dx%d", w, h), "-i", "pipe:0",
 		"-vf", strings.Join(filters, ","), "-frames:v", "1", "-c:v", "png",

@@ -122,7 +122,7 @@ func TestEncodeArgs(t *testing.T) {
 func TestTagNames(t *testing.T) {
 	var filters []string
 	for _, c := range []struct{ name, known string }{
-		{"colorspace", matrices}, {"color_primaries", primaries}, {"color_trc", transfers},
+		{"colorspace", "bt709 smpte170m bt470bg fcc smpte240m bt2020nc"}, {"color_primaries", primaries}, {"color_trc", transfers},
 	} {
 		for _, value := range strings.Fields(c.known) {
 			filters = append(filters, "setparams="+c.name+"="+value)

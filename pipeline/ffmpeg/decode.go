@@ -50,6 +50,9 @@ func (t *Tool) Decode(ctx context.Context, in *os.File, info media.Info, d media
 				errors.New("this ffmpeg has no zscale filter, which tone mapping needs"))
 		}
 	}
+	if err := regular(in); err != nil {
+		return nil, err
+	}
 	if info.TimeBase.Num <= 0 || info.TimeBase.Den <= 0 {
 		return nil, fmt.Errorf("decode: time base %d/%d", info.TimeBase.Num, info.TimeBase.Den)
 	}

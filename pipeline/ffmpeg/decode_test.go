@@ -85,31 +85,6 @@ func TestDecodeRepeatsTheLastColumnAndRow(t *testing.T) {
 	}
 }
 
-// TestDecodeRotated turns pictures as ffmpeg does by itself.
-func TestDecodeRotated(t *testing.T) {
-	upright := clip(t, "a.mp4", "-f lavfi -i testsrc2=s=64x48:r=25:d=0.2,setsar=2/1 -pix_fmt yuv420p "+x264)
-	for _, degrees := range []int{90, 180, 270} {
-		turned := rotated(t, upright, degrees)
-		info := probe(t, turned)
-		if info.Rotation != degrees {
-			t.Errorf("rotation = %d, want %d", info.Rotation, degrees)
-		}
-		w, h, aspect := 48, 64, media.Rational{Num: 1, Den: 2}
-		if degrees == 180 {
-			w, h, aspect = 64, 48, media.Rational{Num: 2, Den: 1}
-		}
-		if info.Width != w || info.Height != h || info.Aspect != aspect {
-			t.Errorf("%d: %dx%d aspect %v", degrees, info.Width, info.Height, info.Aspect)
-		}
-		frames, _ := decodeAll(t, turned, info, media.Decode{})
-		for i, sum := range plain(t, turned, "yuv420p") {
-			if visible(frames[i], info) != sum {
-				t.Errorf("%d: frame %d differs from ffmpeg's", degrees, i)
-			}
-		}
-	}
-}
-
 func TestDecodeKeepsTimes(t *testing.T) {
 	for _, tt := range []struct {
 		name, file, args string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image/color"
 	"os"
 	"slices"
 	"strings"
@@ -276,12 +277,59 @@ func TestWritePNG(t *testing.T) {
 			t.Errorf("picture of %v", b)
 		}
 		for _, p := range [][2]int{{0, 0}, {64, 48}, {30, 20}} {
-			r, g, b, _ := img.At(p[0], p[1]).RGBA()
-			for i, d := range []int{int(r>>8) - 0x20, int(g>>8) - 0xC0, int(b>>8) - 0x40} {
-				if d < -3 || d > 3 {
-					t.Errorf("%+v: pixel %v channel %d is off by %d", c, p, i, d)
-				}
-			}
+			near(t, fmt.Sprintf("%+v at %v", c, p), img.At(p[0], p[1]), 0x20, 0xC0, 0x40)
+		}
+	}
+}
+
+// near requires a colour within three levels.
+func near(t *testing.T, what string, got color.Color, r, g, b int) {
+	t.Helper()
+	gr, gg, gb, _ := got.RGBA()
+	for i, d := range []int{int(gr>>8) - r, int(gg>>8) - g, int(gb>>8) - b} {
+		if d < -3 || d > 3 {
+			t.Errorf("%s: channel %d is off by %d", what, i, d)
+		}
+	}
+}
+
+// TestPNGKeepsTheShapeOfSamples writes a picture of samples that are not square.
+func TestPNGKeepsTheShapeOfSamples(t *testing.T) {
+	in := clip(t, "a.mp4", "-f lavfi -i testsrc2=s=64x48:r=25:d=0.04,setsar=16/15 -pix_fmt yuv420p "+x264)
+	info := probe(t, in)
+	frames, _ := decodeAll(t, in, info, media.Decode{})
+	out := create(t, "o.png")
+	if err := realTool(t).WritePNG(t.Context(), out, frames[0], info); err != nil {
+		t.Fatal(err)
+	}
+	if got := streams(t, out.Name())[0].Aspect; got != "16:15" {
+		t.Errorf("sample aspect %s, want 16:15", got)
+	}
+}
+
+// TestEncodeKeepsFields marks what was interlaced, and changes no sample of it.
+func TestEncodeKeepsFields(t *testing.T) {
+	for _, fields := range []string{"tff", "bff"} {
+		in := clip(t, "a.mp4", "-f lavfi -i testsrc2=s=64x48:r=50:d=0.2 -vf format=yuv420p,tinterlace=interleave_top,setfield="+fields+" -flags +ilme+ildct "+x264+" -x264-params "+fields+"=1")
+		info := probe(t, in)
+		if info.Fields != fields {
+			t.Fatalf("fields %q, want %q", info.Fields, fields)
+		}
+		frames, _ := decodeAll(t, in, info, media.Decode{})
+		e := encodeFor(info)
+		e.Fields = info.Fields
+		out := create(t, "o.mp4")
+		encodeAll(t, out, e, frames)
+		got := probe(t, out)
+		if got.Fields != fields {
+			t.Errorf("fields %q of the output, want %q", got.Fields, fields)
+		}
+		if !slices.Equal(plain(t, out, "yuv420p"), plain(t, in, "yuv420p")) {
+			t.Error("samples differ")
+		}
+		e.Height = 46 // no multiple of four
+		if args := strings.Join(encodeArgs(e), " "); strings.Contains(args, "ilme") {
+			t.Errorf("fields of 46 rows: %s", args)
 		}
 	}
 }

@@ -84,7 +84,7 @@ func fakeDecoder(t *testing.T, ctx context.Context, mode string) *Decoder {
 	t.Helper()
 	t.Setenv("UREDIT_FAKE_FFMPEG", mode)
 	tool := &Tool{ffmpeg: os.Args[0], ffprobe: os.Args[0], grace: 50 * time.Millisecond}
-	dec, err := tool.Decode(ctx, open(t, os.DevNull), media.Info{Width: fakeWidth, Height: fakeHeight,
+	dec, err := tool.Decode(ctx, file(t, "a.mp4", nil), media.Info{Width: fakeWidth, Height: fakeHeight,
 		TimeBase: media.Rational{Num: 1, Den: 25}, Frames: 3}, media.Decode{})
 	if err != nil {
 		t.Fatal(err)
@@ -177,6 +177,52 @@ func TestCancelEndsTheProcess(t *testing.T) {
 	}
 }
 
+// TestCancelEndsTheProbe cancels while ffprobe hangs, as it does on a file whose
+// server is gone, also when it ignores SIGTERM: no child is left.
+func TestCancelEndsTheProbe(t *testing.T) {
+	for _, mode := range []string{"hangs", "stubborn"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Setenv("UREDIT_FAKE_FFMPEG", mode)
+			before := children(t)
+			why := errors.New("the user thought better of it")
+			ctx, cancel := context.WithCancelCause(t.Context())
+			tool := &Tool{ffprobe: os.Args[0], grace: 50 * time.Millisecond}
+			done := make(chan error)
+			go func() {
+				_, err := tool.Probe(ctx, file(t, "a.mp4", nil))
+				done <- err
+			}()
+			for end := time.Now().Add(10 * time.Second); len(children(t)) == len(before) && time.Now().Before(end); {
+				runtime.Gosched()
+			}
+			cancel(why)
+			if err := <-done; !errors.Is(err, why) {
+				t.Errorf("err = %v", err)
+			}
+			if after := children(t); len(after) > len(before) {
+				t.Errorf("children %v are left", after)
+			}
+		})
+	}
+}
+
+// children returns the processes that this one has started and not waited for.
+func children(t *testing.T) (pids []string) {
+	t.Helper()
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range lists {
+		b, err := os.ReadFile(name)
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ESRCH) {
+			t.Fatal(err)
+		}
+		pids = append(pids, strings.Fields(string(b))...)
+	}
+	return pids
+}
+
 func TestCloseEndsTheProcess(t *testing.T) {
 	dec := fakeDecoder(t, t.Context(), "stubborn")
 	if err := dec.Read(frame.New(fakeWidth, fakeHeight)); err != nil {
@@ -246,7 +292,7 @@ func TestFind(t *testing.T) {
 // TestGoneProgram removes the program between Find and its use.
 func TestGoneProgram(t *testing.T) {
 	tool := &Tool{ffmpeg: "/no/such/ffmpeg", ffprobe: "/no/such/ffprobe"}
-	if _, err := tool.Probe(t.Context(), open(t, os.DevNull)); fault.Of(err).Code != fault.ToolMissing {
+	if _, err := tool.Probe(t.Context(), file(t, "a.mp4", nil)); fault.Of(err).Code != fault.ToolMissing {
 		t.Errorf("err = %v", err)
 	}
 }

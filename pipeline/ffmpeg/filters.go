@@ -20,17 +20,14 @@ func decodeFilters(info media.Info, d media.Decode) []string {
 	if info.Start != 0 {
 		f = append(f, fmt.Sprintf("setpts=PTS-(%d)", info.Start))
 	}
-	switch info.Rotation {
-	case 90:
-		f = append(f, "transpose=clock")
-	case 180:
-		f = append(f, "hflip", "vflip")
-	case 270:
-		f = append(f, "transpose=cclock")
-	}
-	if info.HDR && d.ToneMap {
+	f = append(f, turnFilters(info)...)
+	switch {
+	case info.HDR && d.ToneMap:
 		f = append(f, toneMapFilters(info.Colour)...)
 		info.Colour, info.PixFmt = d.Colour(info), "yuv444p"
+	case info.SourceMatrix != "":
+		f = append(f, matrixFilters(info)...)
+		info.PixFmt = "yuv444p"
 	}
 	if d.RGBWidth > 0 {
 		return append(f, rgbFilters(info, d)...)
@@ -49,6 +46,8 @@ func planarFilters(info media.Info) []string {
 		return []string{"format=yuvj420p"}
 	case info.Colour.Range == "pc" && info.PixFmt != "yuv420p":
 		return []string{"scale=in_range=pc:out_range=pc", "format=yuv420p"}
+	case info.Fields != "" && info.PixFmt != "yuv420p":
+		return []string{"scale=interl=1", "format=yuv420p"} // each field's chroma by itself
 	}
 	return []string{"format=yuv420p"}
 }
@@ -83,22 +82,34 @@ func toneMapFilters(c media.Colour) []string {
 		"tonemap=hable:desat=0", "zscale=t=bt709:m=bt709:p=bt709:r=tv", "format=yuv444p"}
 }
 
+// matrixFilters brings a matrix that the scaler does not read into that of
+// info's colour. Range, primaries and transfer stay; those without a tag are
+// guessed, since the ways that depend on them are lost without.
+func matrixFilters(info media.Info) []string {
+	c, rng := info.Colour, videoRange(info.Colour)
+	z := fmt.Sprintf("zscale=min=%s:m=%s:rin=%s:r=%s", info.SourceMatrix, c.Matrix, rng, rng)
+	if c.Primaries == "" {
+		z += ":pin=bt709:p=bt709"
+	}
+	if c.Transfer == "" {
+		z += ":tin=bt709:t=bt709"
+	}
+	// The scaler is told the range, or it would squeeze a full one.
+	return []string{"scale=in_range=" + rng + ":out_range=" + rng, "format=yuv444p16le", z}
+}
+
 // matrixIn tells the scaler how to read Y'CbCr.
 func matrixIn(info media.Info) string {
-	rng := "tv"
-	if info.Colour.Range == "pc" {
-		rng = "pc"
+	m, _ := media.MatrixOf(info.Colour.Assumed(info.FrameWidth(), info.FrameHeight()))
+	return "in_color_matrix=" + m.Scaler + ":in_range=" + videoRange(info.Colour)
+}
+
+// videoRange returns the range of samples: without a tag they are limited.
+func videoRange(c media.Colour) string {
+	if c.Range == "pc" {
+		return "pc"
 	}
-	matrix := "bt709"
-	switch m := info.Colour.Assumed(info.FrameWidth(), info.FrameHeight()); m {
-	case "fcc", "smpte170m", "smpte240m":
-		matrix = m
-	case "bt470bg":
-		matrix = "bt470"
-	case "bt2020nc", "bt2020c":
-		matrix = "bt2020"
-	}
-	return "in_color_matrix=" + matrix + ":in_range=" + rng
+	return "tv"
 }
 
 // isRGB reports whether a pixel format has no Y'CbCr matrix of its own: RGB,

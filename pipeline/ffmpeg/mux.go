@@ -18,6 +18,9 @@ import (
 // Everything ends with the last frame. Sound that MP4 cannot carry becomes AAC.
 // It returns sentences about what it had to leave or convert.
 func (t *Tool) Mux(ctx context.Context, out, video, source *os.File, info media.Info) (warnings []string, err error) {
+	if err := regular(source); err != nil {
+		return nil, err
+	}
 	tb, end, err := t.end(ctx, video)
 	if err != nil {
 		return nil, fmt.Errorf("mux: %w", err)

@@ -19,6 +19,9 @@ const probedPackets = 300
 // it is no video or none that may be opened, fault.InputUnsupported when a
 // picture is too large. HDR is no error of Probe.
 func (t *Tool) Probe(ctx context.Context, in *os.File) (media.Info, error) {
+	if err := regular(in); err != nil {
+		return media.Info{}, err
+	}
 	out, err := t.output(ctx, t.ffprobe, probeArgs(), in)
 	if err != nil {
 		return media.Info{}, unreadable(err)
@@ -31,6 +34,14 @@ func (t *Tool) Probe(ctx context.Context, in *os.File) (media.Info, error) {
 	if err != nil {
 		return media.Info{}, err
 	}
+	if info.SourceMatrix != "" && !t.zscale {
+		return media.Info{}, fault.New(fault.InputUnsupported, "use an ffmpeg built with libzimg, as Debian's is, or convert the video to BT.709 first",
+			fmt.Errorf("the input's colours are coded as %s, and this ffmpeg has no zscale filter", info.SourceMatrix))
+	}
+	if info.Image {
+		err := t.picture(ctx, in, &info)
+		return info, err
+	}
 	out, err = t.output(ctx, t.ffprobe, packetArgs(info.VideoIndex, probedPackets, info.Container), in)
 	if err != nil {
 		return media.Info{}, unreadable(err)
@@ -41,6 +52,22 @@ func (t *Tool) Probe(ctx context.Context, in *os.File) (media.Info, error) {
 	}
 	packets.timing(&info)
 	return info, nil
+}
+
+// picture reads what only the frame of a picture tells: how it is to be shown.
+func (t *Tool) picture(ctx context.Context, in *os.File, info *media.Info) error {
+	out, err := t.output(ctx, t.ffprobe, frameArgs(info.VideoIndex, info.Container), in)
+	if err != nil {
+		return unreadable(err)
+	}
+	doc, err := parseProbe(out)
+	if err != nil {
+		return fault.New(fault.InputUnreadable, "", fmt.Errorf("read the picture's tags: %w", err))
+	}
+	if len(doc.Frames) > 0 && info.Rotation == 0 && !info.Mirrored {
+		doc.Frames[0].orientation().apply(info)
+	}
+	return nil
 }
 
 // unreadable turns the end of ffprobe into a fault that says what is wrong with

@@ -22,6 +22,7 @@ type probeDocument struct {
 	Streams  []probeStream     `json:"streams"`
 	Chapters []json.RawMessage `json:"chapters"`
 	Packets  []probePacket     `json:"packets"`
+	Frames   []probeFrame      `json:"frames"`
 	Format   struct {
 		Name      string `json:"format_name"`
 		StartTime string `json:"start_time"` // seconds
@@ -50,9 +51,18 @@ type probeStream struct {
 	Frames        string            `json:"nb_frames"`
 	Disposition   map[string]int    `json:"disposition"`
 	Tags          map[string]string `json:"tags"`
-	SideData      []struct {
-		Rotation float64 `json:"rotation"` // degrees, anticlockwise
-	} `json:"side_data_list"`
+	FieldOrder    string            `json:"field_order"`
+	SideData      []probeSideData   `json:"side_data_list"`
+}
+
+type probeSideData struct {
+	DisplayMatrix string  `json:"displaymatrix"`
+	Rotation      float64 `json:"rotation"` // degrees, anticlockwise
+}
+
+type probeFrame struct {
+	Tags     map[string]string `json:"tags"`
+	SideData []probeSideData   `json:"side_data_list"`
 }
 
 type probePacket struct {
@@ -83,7 +93,6 @@ func (d *probeDocument) info() (media.Info, error) {
 		BitDepth:   bitDepth(s.PixFmt),
 		Width:      s.Width,
 		Height:     s.Height,
-		Rotation:   s.rotation(),
 		Aspect:     parseRational(s.Aspect, ":"),
 		TimeBase:   parseRational(s.TimeBase, "/"),
 		FrameRate:  parseRational(s.AverageRate, "/"),
@@ -100,58 +109,20 @@ func (d *probeDocument) info() (media.Info, error) {
 		return media.Info{}, fault.New(fault.InputUnsupported, "scale the video down first",
 			fmt.Errorf("the video is %dx%d, the limit is %d each way", s.Width, s.Height, maxSide))
 	}
-	if info.Rotation%180 != 0 {
-		info.Width, info.Height = info.Height, info.Width
-		info.Aspect.Num, info.Aspect.Den = info.Aspect.Den, info.Aspect.Num
-	}
+	s.orientation().apply(&info)
 	if info.FrameRate.Num <= 0 {
 		info.FrameRate = parseRational(s.GuessedRate, "/")
 	}
 	d.fillTimes(s, &info)
 	d.fillOthers(&info)
 	info.Warnings = conversions(s.PixFmt, info.BitDepth)
-	return info, nil
+	s.fields(&info)
+	return info, convertMatrix(&info)
 }
 
 // moving reports whether a stream is a video rather than cover art.
 func (s probeStream) moving() bool {
 	return s.Type == "video" && s.Disposition["attached_pic"] == 0 && s.Disposition["timed_thumbnails"] == 0
-}
-
-// rotation returns by how many degrees clockwise the picture is turned to be
-// shown: 0, 90, 180 or 270.
-func (s probeStream) rotation() int {
-	degrees := 0.0
-	if r, err := strconv.ParseFloat(s.Tags["rotate"], 64); err == nil {
-		degrees = r
-	}
-	for _, side := range s.SideData {
-		if side.Rotation != 0 {
-			degrees = -side.Rotation
-		}
-	}
-	if math.IsNaN(degrees) || math.Abs(degrees) > 1e6 {
-		return 0
-	}
-	quarters := int(math.Round(degrees / 90))
-	return ((quarters%4 + 4) % 4) * 90
-}
-
-func (s probeStream) colour() media.Colour {
-	if isRGB(s.PixFmt) {
-		return media.Colour{Matrix: "bt709", Primaries: "bt709", Transfer: "bt709", Range: "tv"}
-	}
-	known := func(tag string) string {
-		if tag == "unknown" || tag == "unspecified" || tag == "reserved" || tag == "gbr" {
-			return ""
-		}
-		return tag
-	}
-	c := media.Colour{Matrix: known(s.Matrix), Primaries: known(s.Primaries), Transfer: known(s.Transfer), Range: known(s.Range)}
-	if strings.HasPrefix(s.PixFmt, "yuvj") {
-		c.Range = "pc"
-	}
-	return c
 }
 
 // fillTimes sets when the file starts, how long it is and about how many frames
@@ -223,42 +194,6 @@ func (d *probeDocument) timing(info *media.Info) {
 		step := float64(times[len(times)-1]-times[0]) / float64(len(times)-1) * info.TimeBase.Float()
 		info.Constant = math.Abs(step*info.FrameRate.Float()-1) < 0.005
 	}
-}
-
-// conversions tells the user what reading as 8-bit 4:2:0 changes.
-func conversions(pixFmt string, depth int) []string {
-	var w []string
-	if isRGB(pixFmt) && pixFmt != "gray" {
-		w = append(w, fmt.Sprintf("the input's %s pixels are edited and written as Y'CbCr 4:2:0 of BT.709", pixFmt))
-	}
-	if depth > 8 {
-		w = append(w, fmt.Sprintf("the input has %d bits for each sample; it is edited and written with 8", depth))
-	}
-	for _, name := range []string{"422", "444", "440"} {
-		if !isRGB(pixFmt) && strings.Contains(pixFmt, name) {
-			w = append(w, fmt.Sprintf("the input's 4:%s:%s colour is reduced to 4:2:0", name[1:2], name[2:]))
-		}
-	}
-	if strings.Contains(pixFmt, "yuva") || strings.Contains(pixFmt, "rgba") || strings.Contains(pixFmt, "bgra") || strings.HasPrefix(pixFmt, "ya") {
-		w = append(w, "the input's transparency is dropped")
-	}
-	return w
-}
-
-// bitDepth returns the bits of a sample of a pixel format, read from its name.
-func bitDepth(pixFmt string) int {
-	name := strings.TrimSuffix(strings.TrimSuffix(pixFmt, "le"), "be")
-	switch name {
-	case "nv20", "y210", "p210", "p410", "x2rgb10", "x2bgr10":
-		return 10
-	case "rgb48", "bgr48", "rgba64", "bgra64":
-		return 16
-	}
-	digits := name[len(strings.TrimRight(name, "0123456789")):]
-	if n, err := strconv.Atoi(digits); err == nil && n > 8 && n <= 16 && !strings.HasPrefix(name, "nv") {
-		return n
-	}
-	return 8
 }
 
 // parseRational reads "a/b"; anything else and fractions that are not positive

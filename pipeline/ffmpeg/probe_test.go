@@ -3,6 +3,7 @@ package ffmpeg
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,6 +70,41 @@ func TestForeignFilesStayClosed(t *testing.T) {
 	}
 }
 
+// TestNoFiles gives what is no file. A named pipe has no writer: whoever opens it
+// hangs.
+func TestNoFiles(t *testing.T) {
+	dir := t.TempDir()
+	pipe, socket := filepath.Join(dir, "pipe.mp4"), filepath.Join(dir, "socket.mp4")
+	if err := syscall.Mkfifo(pipe, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	tool := realTool(t)
+	for _, name := range []string{pipe, os.DevNull, "/dev/zero", dir} {
+		fd, err := syscall.Open(name, syscall.O_RDONLY|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := os.NewFile(uintptr(fd), name)
+		defer in.Close()
+		if _, err := tool.Probe(t.Context(), in); fault.Of(err).Code != fault.InputUnreadable || !strings.Contains(err.Error(), "not a file") {
+			t.Errorf("probe of %s: %v", name, err)
+		}
+		if _, err := tool.Decode(t.Context(), in, shown, media.Decode{}); fault.Of(err).Code != fault.InputUnreadable {
+			t.Errorf("decode of %s: %v", name, err)
+		}
+	}
+	for _, name := range []string{pipe, os.DevNull, dir, socket, filepath.Join(dir, "none.mp4")} {
+		if f, err := Open(name); fault.Of(err).Code != fault.InputUnreadable {
+			t.Errorf("open %s: %v, %v", name, f, err)
+		}
+	}
+}
+
 func TestParseProbe(t *testing.T) {
 	const stream = `{"streams":[{"index":0,"codec_type":"video","codec_name":"h264","pix_fmt":"yuv420p","width":64,"height":48,"time_base":"1/12800",%s}],"format":{"format_name":"mov,mp4","start_time":"%s"}}`
 	for _, tt := range []struct {
@@ -79,6 +115,12 @@ func TestParseProbe(t *testing.T) {
 		{"rotated matrix", `"side_data_list":[{"rotation":-90}]`, "0", func(i media.Info) bool { return i.Rotation == 90 && i.Height == 64 }},
 		{"rotated back", `"side_data_list":[{"rotation":90}]`, "0", func(i media.Info) bool { return i.Rotation == 270 }},
 		{"upside down", `"side_data_list":[{"rotation":-180}]`, "0", func(i media.Info) bool { return i.Rotation == 180 && i.Width == 64 }},
+		{"mirrored", `"side_data_list":[{"rotation":180,"displaymatrix":"\n00000000:  -65536  0  0\n00000001:  0  65536  0\n00000002:  0  0  1073741824\n"}]`, "0", func(i media.Info) bool { return i.Mirrored && i.Rotation == 0 && i.Width == 64 }},
+		{"nearly a quarter", `"side_data_list":[{"displaymatrix":"\n00000000:  500  65530  0\n00000001:  -65530  500  0\n00000002:  0  0  1073741824\n"}]`, "0", func(i media.Info) bool { return !i.Mirrored && i.Rotation == 90 }},
+		{"matrix without numbers", `"side_data_list":[{"rotation":-90,"displaymatrix":"\n00000000:  a b\n"}]`, "0", func(i media.Info) bool { return i.Rotation == 90 }},
+		{"top field first", `"field_order":"tt"`, "0", func(i media.Info) bool { return i.Fields == "tff" && len(i.Warnings) == 1 }},
+		{"bottom field first", `"field_order":"tb"`, "0", func(i media.Info) bool { return i.Fields == "bff" }},
+		{"turned fields", `"field_order":"tt","tags":{"rotate":"90"}`, "0", func(i media.Info) bool { return i.Fields == "" && len(i.Warnings) == 1 }},
 		{"guessed rate", `"avg_frame_rate":"0/0","r_frame_rate":"30/1"`, "0", func(i media.Info) bool { return i.FrameRate == media.Rational{Num: 30, Den: 1} }},
 		{"frames by time", `"avg_frame_rate":"25/1","duration":"2.0"`, "0", func(i media.Info) bool { return i.Frames == 50 && i.Duration == 2*time.Second }},
 		{"late start", `"start_pts":25600`, "1.0", func(i media.Info) bool { return i.Start == 12800 }},

@@ -47,20 +47,12 @@ func (c Colour) Assumed(width, height int) string {
 // Luma returns the weights of red and blue in luma by the matrix that Assumed
 // names. A matrix without such weights, or one that is not known, is an error.
 func (c Colour) Luma(width, height int) (kr, kb float64, err error) {
-	switch matrix := c.Assumed(width, height); matrix {
-	case "bt709":
-		return 0.2126, 0.0722, nil
-	case "smpte170m", "bt470bg", "bt601":
-		return 0.299, 0.114, nil
-	case "fcc":
-		return 0.30, 0.11, nil
-	case "smpte240m":
-		return 0.212, 0.087, nil
-	case "bt2020nc", "bt2020_ncl", "bt2020c":
-		return 0.2627, 0.0593, nil
-	default:
-		return 0, 0, fmt.Errorf("colour matrix %q is not supported", matrix)
+	tag := c.Assumed(width, height)
+	m, _ := MatrixOf(tag)
+	if m.Red == 0 {
+		return 0, 0, fmt.Errorf("colour matrix %q is not supported", tag)
 	}
+	return m.Red, m.Blue, nil
 }
 
 // Stream is one stream that is not the edited picture.
@@ -77,23 +69,28 @@ type Info struct {
 	Codec      string        `json:"codec"`
 	PixFmt     string        `json:"pix_fmt"`
 	BitDepth   int           `json:"bit_depth"`
-	Width      int           `json:"width"`  // as shown: after rotation, possibly odd
-	Height     int           `json:"height"` // as shown: after rotation, possibly odd
-	Rotation   int           `json:"rotation"`
-	Aspect     Rational      `json:"sample_aspect"` // of one sample; 0/0 when unknown
+	Width      int           `json:"width"`              // as shown: after rotation, possibly odd
+	Height     int           `json:"height"`             // as shown: after rotation, possibly odd
+	Rotation   int           `json:"rotation"`           // degrees clockwise by which a decoded picture is turned: 0, 90, 180 or 270
+	Mirrored   bool          `json:"mirrored,omitempty"` // left and right change places before it is turned
+	Fields     string        `json:"fields,omitempty"`   // "tff" or "bff" where frames are two interlaced fields: which comes first
+	Aspect     Rational      `json:"sample_aspect"`      // of one sample; 0/0 when unknown
 	TimeBase   Rational      `json:"time_base"`
 	Start      int64         `json:"start"`      // the file's start on its own clock, in TimeBase; frame times count from it
 	FrameRate  Rational      `json:"frame_rate"` // mean
 	Constant   bool          `json:"constant_frame_rate"`
 	Frames     int           `json:"frames"` // estimate; 0 when unknown
 	Duration   time.Duration `json:"duration_ns"`
-	Colour     Colour        `json:"colour"`
-	HDR        bool          `json:"hdr"`
-	Image      bool          `json:"image"` // one picture, no video
-	Audio      []Stream      `json:"audio"`
-	Subtitles  []Stream      `json:"subtitles"`
-	Chapters   int           `json:"chapters"`
-	Warnings   []string      `json:"warnings,omitempty"` // sentences for the user
+	Colour     Colour        `json:"colour"` // of decoded frames
+	// SourceMatrix is the file's own matrix where decoding converts from it to
+	// that of Colour.
+	SourceMatrix string   `json:"source_matrix,omitempty"`
+	HDR          bool     `json:"hdr"`
+	Image        bool     `json:"image"` // one picture, no video
+	Audio        []Stream `json:"audio"`
+	Subtitles    []Stream `json:"subtitles"`
+	Chapters     int      `json:"chapters"`
+	Warnings     []string `json:"warnings,omitempty"` // sentences for the user
 }
 
 // FrameWidth and FrameHeight are the even size that frames have in memory.
@@ -128,6 +125,7 @@ type Encode struct {
 	FrameRate     Rational // nominal, for rate control only
 	Aspect        Rational
 	Colour        Colour
+	Fields        string // of Info; H.264 only
 	Codec         string // "h264" or "hevc"
 	CRF           int    // 0 is lossless
 	Preset        string

@@ -8,12 +8,15 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+
+	"uredit/models/colours"
 )
 
 func main() {
@@ -37,19 +40,18 @@ func run(args []string, stderr io.Writer) error {
 		flags.Usage()
 		return errors.New("want -out and no other arguments")
 	}
-	source, name := builtinPalette, "the built-in palette"
+	var palette []byte // nil is the built-in one
 	if *file != "" {
 		var err error
-		if source, err = os.ReadFile(*file); err != nil {
+		if palette, err = os.ReadFile(*file); err != nil {
 			return err
 		}
-		name = *file
 	}
-	palette, err := parsePalette(source)
+	files, err := colours.Bundle(palette)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return fmt.Errorf("%s: %w", cmp.Or(*file, "built in"), err)
 	}
-	return write(*out, bundle(palette))
+	return write(*out, files)
 }
 
 // write creates the files, by slash-separated path, below dir.

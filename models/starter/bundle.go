@@ -11,19 +11,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
-	"strings"
 
 	"uredit/models"
 	"uredit/models/bpe"
+	"uredit/models/colours"
 )
 
 const (
 	bundleName = "starter"
 	licence    = "Apache-2.0, the networks and what was made of them; the rest as the source of uredit. NOTICE has every source."
 	about      = "Small trained networks for a first day without the real checkpoints: finds 80 kinds of things and colours, " +
-		"and repaints them in a colour. The editor is the built-in bundle's, analytic and not trained."
+		"and repaints them in a colour. The editor is like the built-in bundle's, analytic and not trained."
 )
 
 // config is sam3.json: the contract "sam3-video/1" without a tracker.
@@ -83,7 +82,7 @@ func build(detectorFile, edges []byte, notice string) (map[string][]byte, error)
 	if err := b.segmenter(x, s); err != nil {
 		return nil, err
 	}
-	if err := b.editor(builtin, manifest); err != nil {
+	if err := b.editor(); err != nil {
 		return nil, err
 	}
 	b.files[models.ManifestName] = b.manifest()
@@ -131,20 +130,21 @@ func (b *bundle) segmenter(x *lexicon, s sources) error {
 	return nil
 }
 
-// editor copies pix2pix/ from the built-in bundle.
-func (b *bundle) editor(builtin fs.FS, manifest *models.Manifest) error {
-	for name := range manifest.Files {
-		if !strings.HasPrefix(name, "pix2pix/") {
-			continue
-		}
-		data, err := fs.ReadFile(builtin, name)
-		if err != nil {
-			return err
-		}
-		b.files[name] = data
-		if path.Ext(name) == ".onnx" {
-			b.graphs[name] = manifest.Graphs[name]
-		}
+// texture is the slope with which a repaint keeps what stands out from its
+// surroundings: fur stays fur.
+const texture = 0.8
+
+// editor writes pix2pix/.
+func (b *bundle) editor() error {
+	files, graphs, err := colours.Editor(texture)
+	if err != nil {
+		return err
+	}
+	for name, data := range files {
+		b.files["pix2pix/"+name] = data
+	}
+	for name, s := range graphs {
+		b.graphs["pix2pix/"+name] = s
 	}
 	return nil
 }

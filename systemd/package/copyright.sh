@@ -11,7 +11,7 @@ below. FFmpeg and OpenCV are packages of their own.
 Copyright: the uredit developers.
 
 The words of the text encoder's vocabulary and the models in the program were
-made by uredit's own generator (models/generate).
+made by uredit's own generator (models/colours).
 
 On Debian systems the Apache License 2.0, which some of these works are under, is
 in /usr/share/common-licenses/Apache-2.0.

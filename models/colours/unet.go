@@ -1,4 +1,4 @@
-package main
+package colours
 
 import (
 	"fmt"
@@ -9,8 +9,9 @@ import (
 // unet returns the graph that knows the clean latents and answers with the
 // exact noise: with x the noisy latents in sigma's space and x0 the clean ones,
 // (x-x0)/sigma. So any scheduler that is right arrives at x0, in any number of
-// steps, from any noise.
-func unet() ops {
+// steps, from any noise. detail is the slope with which a repaint keeps what is
+// lighter or darker than its surroundings, beside the slope of the tone curve.
+func unet(detail float32) ops {
 	g := newGraph("unet")
 	sample := g.Input("sample", onnxfile.Float32, fmt.Sprint("batch ", 2*latents, " height width"))
 	step := g.Input("timestep", onnxfile.Float32, "")
@@ -18,7 +19,7 @@ func unet() ops {
 
 	sigma := g.sigma(step)
 	noisy := g.mul(g.channels(sample, 0, latents), g.Op("Sqrt", g.add(g.mul(sigma, sigma), g.Float(1))))
-	clean := g.mul(g.cleanLatents(g.channels(sample, latents, 2*latents), text), g.Float(scalingFactor))
+	clean := g.mul(g.cleanLatents(g.channels(sample, latents, 2*latents), text, detail), g.Float(scalingFactor))
 	g.Output("out_sample", onnxfile.Float32, fmt.Sprint("batch ", latents, " height width"),
 		g.div(g.sub(noisy, clean), sigma))
 	return g
@@ -38,12 +39,27 @@ func (g ops) sigma(step string) string {
 // without a picture, the picture I for one without words, and otherwise the
 // target that guidance at the default scales turns into the repaint D:
 // I + (D - imageScale*I)/textScale.
-func (g ops) cleanLatents(image, text string) string {
+func (g ops) cleanLatents(image, text string, detail float32) string {
 	colour := g.lastColour(text)
-	repaint := g.repaint(image, colour)
+	repaint := g.repaint(image, colour, detail)
 	pull := g.mul(g.sub(repaint, g.mul(image, g.Float(imageScale))), g.Float(1/textScale))
 	words := g.Op("Unsqueeze", g.reduce("ReduceMax", g.textChannel(text, isWord), 1), g.Ints(3)) // [B,1,1,1]
 	return g.add(image, g.mul(pull, g.mul(words, g.hasPicture(image))))
+}
+
+// surroundings is how far a repaint looks for what detail stands out from, in
+// cells.
+const surroundings = 12
+
+// detail returns how much lighter each luma sample is than the mean around its
+// cell, times slope; "" for no slope.
+func (g ops) detail(luma string, slope float32) string {
+	if slope == 0 {
+		return ""
+	}
+	// Twice, so that no edge of the window shows.
+	mean := g.mean(g.mean(g.reduce("ReduceMean", luma, 1), surroundings), surroundings)
+	return g.mul(g.sub(luma, mean), g.Float(slope))
 }
 
 // hasPicture returns 0 for rows that are zero everywhere, else 1: [B,1,1,1].
@@ -71,15 +87,19 @@ func (g ops) textChannel(text string, c int64) string {
 
 // repaint returns the picture in a colour, cell by cell, as paint describes
 // it; without a colour the picture itself.
-func (g ops) repaint(image, colour string) string {
+func (g ops) repaint(image, colour string, detail float32) string {
 	value := func(c int64) string { return g.channels(colour, c, c+1) }
 	half := g.Float(0.5)
 	luma := g.add(g.mul(g.channels(image, 0, 4), half), half)
 	from := g.sub(luma, half)
 	zero := g.Float(0)
 	target := g.clip(value(paintLuma), 0.01, 0.99)
+	around := g.detail(luma, detail)
 	luma = g.add(target, g.add(
 		g.mul(value(paintBelow), g.min(from, zero)), g.mul(value(paintAbove), g.max(from, zero))))
+	if around != "" {
+		luma = g.add(luma, around)
+	}
 	luma = g.clip(luma, 0, 1)
 
 	mean := g.reduce("ReduceMean", luma, 1)

@@ -1,4 +1,4 @@
-package main
+package colours
 
 // Luma weights of BT.709 for red, green, blue.
 const (

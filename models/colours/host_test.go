@@ -1,4 +1,4 @@
-package main
+package colours
 
 import (
 	"math"
@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"uredit/models"
 	"uredit/pipeline/frame"
 	"uredit/pipeline/onnx"
 	"uredit/pipeline/pipelinetest"
@@ -23,8 +24,8 @@ type host struct {
 // newHost writes the palette's bundle and opens the processor.
 func newHost(t testing.TB, palette []colour) *host {
 	t.Helper()
-	dir := t.TempDir()
-	if err := write(dir, bundle(palette)); err != nil {
+	dir := filepath.Join(t.TempDir(), "bundle")
+	if err := models.Write(dir, bundle(palette)); err != nil {
 		t.Fatal(err)
 	}
 	library := os.Getenv("UREDIT_ORT_LIBRARY")

@@ -1,4 +1,6 @@
-package main
+// Package colours writes the graphs of bundles that understand the colour words
+// of a palette. They are analytic: arithmetic written out by hand.
+package colours
 
 import (
 	"crypto/sha256"
@@ -39,10 +41,44 @@ func (p *part) graph(name string, g ops) {
 	p.graphs[name] = models.Signature{Inputs: in, Outputs: out}
 }
 
-// bundle returns all files of a palette's bundle by slash-separated path.
+// Bundle returns all files of a bundle by slash-separated path. palette is a
+// palette file, nil for the built-in bundle's; models/README.md has its form.
+func Bundle(palette []byte) (map[string][]byte, error) {
+	parsed, err := readPalette(palette)
+	if err != nil {
+		return nil, err
+	}
+	return bundle(parsed), nil
+}
+
+// Editor returns the files of the editor for the built-in palette by
+// slash-separated path below pix2pix/, and its graphs' signatures. detail is the
+// slope with which a repaint keeps a surface's texture beside its shading; the
+// built-in bundle has 0, which has a closed form.
+func Editor(detail float32) (files map[string][]byte, graphs map[string]models.Signature, err error) {
+	palette, err := readPalette(nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	p := pix2pixPart(palette, bpe.Train(allWords(palette)), detail)
+	return p.files, p.graphs, nil
+}
+
+// readPalette is parsePalette; without data it reads the built-in palette.
+func readPalette(data []byte) ([]colour, error) {
+	if data == nil {
+		data = builtinPalette
+	}
+	palette, err := parsePalette(data)
+	if err != nil {
+		return nil, fmt.Errorf("read palette: %w", err)
+	}
+	return palette, nil
+}
+
 func bundle(palette []colour) map[string][]byte {
 	v := bpe.Train(allWords(palette))
-	parts := map[string]*part{"sam3": sam3Part(palette, v), "pix2pix": pix2pixPart(palette, v)}
+	parts := map[string]*part{"sam3": sam3Part(palette, v), "pix2pix": pix2pixPart(palette, v, 0)}
 	files := map[string][]byte{}
 	manifest := models.Manifest{
 		Format: models.Format, Name: bundleName, Licence: licence, About: about,

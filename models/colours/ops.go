@@ -1,4 +1,4 @@
-package main
+package colours
 
 import "uredit/models/onnxfile"
 

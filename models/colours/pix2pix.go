@@ -1,4 +1,4 @@
-package main
+package colours
 
 import (
 	"fmt"
@@ -126,11 +126,11 @@ func sigmas() []float32 {
 }
 
 // pix2pixPart returns the files of the editor, a diffusers folder, and its
-// graphs' signatures.
-func pix2pixPart(palette []colour, v bpe.Vocabulary) *part {
+// graphs' signatures. unet says what detail is.
+func pix2pixPart(palette []colour, v bpe.Vocabulary, detail float32) *part {
 	p := newPart()
 	p.graph("text_encoder/model.onnx", promptEncoder(palette, v))
-	p.graph("unet/model.onnx", unet())
+	p.graph("unet/model.onnx", unet(detail))
 	p.graph("vae_encoder/model.onnx", vaeEncoder())
 	p.graph("vae_decoder/model.onnx", vaeDecoder())
 	for name, data := range v.Files(promptLength) {

@@ -1,4 +1,4 @@
-package main
+package colours
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// builtinPalette is the palette of the bundle that is built in.
+// builtinPalette is the palette of the bundle that is built in, a palette file.
 //
 //go:embed palette.json
 var builtinPalette []byte

@@ -1,4 +1,4 @@
-package main
+package colours
 
 // What matte takes as the surroundings of a sample.
 const (

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"uredit/pipeline/fault"
 )
@@ -79,6 +81,9 @@ func unpack(dir string, manifest []byte) (err error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
+	if err := sweep(parent); err != nil {
+		return err
+	}
 	fresh, err := os.MkdirTemp(parent, ".builtin-*")
 	if err != nil {
 		return err
@@ -102,6 +107,30 @@ func unpack(dir string, manifest []byte) (err error) {
 		return err
 	}
 	return syncDir(parent)
+}
+
+// unpackTime is more than any unpacking takes.
+const unpackTime = time.Hour
+
+// sweep removes what processes that were killed while they unpacked left.
+func sweep(parent string) error {
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".builtin-") {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || time.Since(info.ModTime()) < unpackTime {
+			continue // another process unpacks, or is done
+		}
+		if err := os.RemoveAll(filepath.Join(parent, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func copyBuiltin(dir string) error {

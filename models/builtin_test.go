@@ -1,10 +1,13 @@
 package models_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"uredit/models"
 	"uredit/pipeline/fault"
@@ -95,6 +98,31 @@ func TestBuiltinReplacesDamage(t *testing.T) {
 				t.Errorf("%s is still no folder (%v)", dir, err)
 			}
 		})
+	}
+}
+
+// TestBuiltinSweeps: what a process left that was killed while it unpacked goes;
+// what may be another's at work stays.
+func TestBuiltinSweeps(t *testing.T) {
+	cache := t.TempDir()
+	left, working := filepath.Join(cache, ".builtin-1"), filepath.Join(cache, ".builtin-2")
+	for _, dir := range []string{left, working} {
+		if err := os.MkdirAll(filepath.Join(dir, "new"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(left, old, old); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := models.Builtin(cache); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s: %v", left, err)
+	}
+	if _, err := os.Stat(working); err != nil {
+		t.Error(err)
 	}
 }
 

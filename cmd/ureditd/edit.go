@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"uredit/daemon"
-	"uredit/daemon/config"
 	"uredit/daemon/job"
 )
 
@@ -39,6 +38,9 @@ func edit(ctx context.Context, c console, args []string) error {
 	task, err := e.task(cfg, file)
 	if err != nil {
 		return err
+	}
+	if task.lock != nil {
+		defer task.lock.Close()
 	}
 	h, err := openHost(ctx, cfg)
 	if err != nil {
@@ -80,7 +82,8 @@ type task struct {
 	draft    job.Draft
 	request  job.Request
 	warnings []string
-	output   string // absolute; "" where the results stay in output_dir
+	output   string   // absolute; "" where the results stay in output_dir
+	lock     *os.File // of the call's own directory, with output
 }
 
 // place gives an error about a key the line or the flag that is to blame.
@@ -152,13 +155,4 @@ func readRequest(name string) ([]byte, error) {
 		return nil, usagef("read request: %w", err)
 	}
 	return data, nil
-}
-
-// runDir makes a directory of one call's own below the runtime directory.
-func runDir(cfg config.Config) (string, error) {
-	parent := filepath.Join(cfg.RuntimeDir, "edit")
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return "", fmt.Errorf("%w (hint: set runtime_dir in the configuration to a directory that you may write in)", err)
-	}
-	return os.MkdirTemp(parent, "")
 }

@@ -142,10 +142,11 @@ func (e editFlags) toFile(t *task, cfg config.Config, here string) error {
 	if err := distinct(t.request.InputVideoPath, t.output, maskSibling(t.output)); err != nil {
 		return err
 	}
-	dir, err := runDir(cfg)
+	dir, lock, err := runDir(cfg)
 	if err != nil {
 		return err
 	}
+	t.lock = lock
 	t.request.OutputDir, t.request.JobID = dir, filepath.Base(dir)
 	return nil
 }

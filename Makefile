@@ -88,6 +88,12 @@ chaos: deps ## four daemons on one spool, 1000 jobs, 1000 kills and pauses; then
 	go test ./daemon -run TestChaos -v -timeout 2h \
 	  -chaos.jobs $${CHAOS_JOBS:-1000} -chaos.faults $${CHAOS_FAULTS:-1000} -chaos.mutants
 
+NFS := $(BUILD)/nfs
+nfs: deps ## the chaos over NFS 4.2 and 3: lost replies, server restarts (root; a quarter of an hour)
+	CGO_ENABLED=0 go test -c -o $(NFS)/daemon.test ./daemon
+	CGO_ENABLED=0 go build -trimpath -o $(NFS)/lostreply ./daemon/spool/lab/lostreply
+	daemon/spool/lab/nfs.sh $(NFS)
+
 fuzz: deps ## each fuzz target for FUZZTIME (default 10s)
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' .); do \
 	  for t in $$(grep -oE '^func Fuzz[A-Za-z0-9_]*' $$f | cut -c6-); do \
@@ -124,4 +130,4 @@ systemd: ## the package in a booted Debian: install, run, stop, reload, upgrade,
 clean: ## remove what was built
 	rm -rf bin $(BUILD)
 
-.PHONY: help deps packages build demo test race memory lint parity bench chaos fuzz clean
+.PHONY: help deps packages build demo test race memory lint parity bench chaos nfs fuzz clean

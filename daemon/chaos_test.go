@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"uredit/daemon/spool"
 )
 
 // How much the chaos test does. By default it is short.
@@ -18,14 +20,12 @@ var (
 	chaosJobs    = flag.Int("chaos.jobs", 16, "jobs of the chaos test")
 	chaosFaults  = flag.Int("chaos.faults", 12, "kills and pauses of the chaos test")
 	chaosMutants = flag.Bool("chaos.mutants", false, "run the daemons with a mistake too")
-	chaosSeed    = flag.Uint64("chaos.seed", 0, "seed of the chaos test; 0 takes a new one")
-	chaosMounts  = flag.String("chaos.mounts", "", "mount points of one share, separated by commas: the hosts use them in turn")
-	chaosServer  = flag.String("chaos.server", "", "where the share is seen as its server sees it")
+	// Long against a heartbeat's delay on a busy machine, short against the pauses.
+	chaosLease  = flag.Duration("chaos.lease", 3*time.Second, "lease of the chaos test's spool")
+	chaosSeed   = flag.Uint64("chaos.seed", 0, "seed of the chaos test; 0 takes a new one")
+	chaosMounts = flag.String("chaos.mounts", "", "mount points of one share, separated by commas: the hosts use them in turn")
+	chaosServer = flag.String("chaos.server", "", "where the share is seen as its server sees it")
 )
-
-// chaosLease is the lease in chaos: long against a heartbeat's delay on a busy
-// machine, short against the pauses.
-const chaosLease = 3 * time.Second
 
 // chaos is several hosts on one spool, and the one who disturbs them.
 type chaos struct {
@@ -74,7 +74,7 @@ func newChaos(t *testing.T, hosts int, mutant string) *chaos {
 		}
 	}
 	c.seen.make(t)
-	format := fmt.Sprintf("uredit-spool 1\nid 0123456789abcdef\nuid %d\ngid %d\nlease %v\n", os.Geteuid(), os.Getegid(), chaosLease)
+	format := fmt.Sprintf("uredit-spool 1\nid 0123456789abcdef\nuid %d\ngid %d\nlease %v\n", os.Geteuid(), os.Getegid(), *chaosLease)
 	if err := os.WriteFile(c.seen.path("spool", "FORMAT"), []byte(format), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +88,10 @@ func newChaos(t *testing.T, hosts int, mutant string) *chaos {
 		c.start(h)
 	}
 	t.Cleanup(c.end)
+	eventually(t, "a spool", func() bool {
+		_, err := os.Stat(c.seen.path("spool", spool.HostsDir))
+		return err == nil
+	})
 	return c
 }
 
@@ -164,7 +168,7 @@ func (c *chaos) undisturbed(hostID string) bool {
 		}
 		for _, f := range files {
 			if data, err := os.ReadFile(f); err == nil && strings.HasPrefix(string(data), hostID) {
-				return h.cmd != nil && !h.stood && time.Since(h.calm) > chaosLease
+				return h.cmd != nil && !h.stood && time.Since(h.calm) > *chaosLease
 			}
 		}
 	}
@@ -188,12 +192,12 @@ func (c *chaos) disturb() {
 		c.kills++
 		c.kill(h)
 		// A host that is back soon takes its own jobs; one that is not loses them.
-		h.until = time.Now().Add(c.between(0, chaosLease*3/2))
+		h.until = time.Now().Add(c.between(0, *chaosLease*3/2))
 		return
 	}
 	h.stood = true
 	h.signal(syscall.SIGSTOP)
-	h.until = time.Now().Add(c.between(0, chaosLease*2))
+	h.until = time.Now().Add(c.between(0, *chaosLease*2))
 }
 
 func (c *chaos) between(from, to time.Duration) time.Duration {
@@ -262,7 +266,7 @@ func (c *chaos) run(jobs, faults int) {
 		}
 	}
 	c.revive(true)
-	deadline := time.Now().Add(time.Minute + 2*chaosLease)
+	deadline := time.Now().Add(time.Minute + 2**chaosLease)
 	for c.check.waiting() > 0 && !c.check.failed() && time.Now().Before(deadline) {
 		<-time.After(100 * time.Millisecond)
 		c.freeze(false)
@@ -272,7 +276,7 @@ func (c *chaos) run(jobs, faults int) {
 		c.kill(h)
 	}
 	c.revive(true)
-	for range 100 {
+	for range 300 {
 		<-time.After(100 * time.Millisecond)
 		if c.seen.tidy() {
 			break

@@ -14,12 +14,52 @@ func TestNearest(t *testing.T) {
 	known := []string{"guidance_scale", "image_guidance_scale", "max_frames", "seed", "hdr", "mode"}
 	for key, want := range map[string]string{
 		"guidence_scale": "guidance_scale", "guidanceScale": "guidance_scale", "image-guidance-scale": "image_guidance_scale",
+		"guidance": "guidance_scale", "image": "image_guidance_scale", "see": "seed", "sed": "seed", "step": "",
 		"max_frame": "max_frames", "maxframes": "max_frames", "sede": "seed", "Seed": "seed", "hdr ": "hdr",
 		"colour": "", "x": "", "": "", strings.Repeat("seed", 100): "",
 	} {
 		if got := Nearest(key, known); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", key, got, want)
 		}
+	}
+}
+
+// TestWord: a number may stand for text without quotes, and nothing else may.
+func TestWord(t *testing.T) {
+	for text, want := range map[string]string{"w: 7": "7", `w: "07"`: "07", "w: last": "last", "w: 0x10": "16"} {
+		m, _ := Parse("d.yaml", []byte(text), limit)
+		var got string
+		if m.Word("w", &got); got != want || len(m.Faults()) > 0 {
+			t.Errorf("%s: got %q, faults %v", text, got, m.Faults())
+		}
+	}
+	for _, text := range []string{"w: 1.5", "w: true", "w: [a]", "w: 010"} {
+		m, _ := Parse("d.yaml", []byte(text), limit)
+		got := "kept"
+		if m.Word("w", &got); got != "kept" || len(m.Faults()) != 1 {
+			t.Errorf("%s: got %q, faults %v", text, got, m.Faults())
+		}
+	}
+}
+
+// TestPlaces: a fault that comes to light later names the line of a key at any
+// depth, or the name that it has where there is no file.
+func TestPlaces(t *testing.T) {
+	m, _ := Parse("d.yaml", []byte("a.b: 1\nin:\n  x: 3\n"), limit)
+	m.Mapping("in")
+	m.Fault("in.x", "bad", "")
+	m.Fault("in.y", "gone", "")
+	m.Fault("a.b", "dotted", "")
+	none := Empty()
+	none.Mapping("in")
+	none.Name("in.x", "--x")
+	none.Fault("in.x", "bad", "")
+	var got []string
+	for _, f := range append(m.Faults(), none.Faults()...) {
+		got = append(got, f.Error())
+	}
+	if want := []string{"d.yaml:1: a.b: dotted", "d.yaml:3: in.x: bad", "d.yaml: in.y: gone", "--x: bad"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

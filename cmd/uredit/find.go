@@ -58,7 +58,10 @@ func (c *client) findPath(v view, name string) (target, bool) {
 		return target{}, false
 	}
 	t := target{jobID: status.JobID, outputDir: dir}
-	if record, err := readRecord(dir); err == nil && record.JobID == status.JobID {
+	// An end that the record does not know is a later request's, which was
+	// rejected before it had a record.
+	record, err := readRecord(dir)
+	if err == nil && record.JobID == status.JobID && (record.Status.Status == status.Status || !status.Status.Terminal()) {
 		t.token = record.Token
 	}
 	// A job that was submitted again is in the spool under a new token.
@@ -70,7 +73,7 @@ func (c *client) findPath(v view, name string) (target, bool) {
 			t.entry = &e
 		}
 	}
-	if t.entry == nil && !status.Status.Terminal() {
+	if t.entry == nil && (t.token == "" || !status.Status.Terminal()) {
 		// Nobody works on it: it may have been rejected.
 		if end, ok, err := v.findName(status.JobID); err == nil && ok && end.outputDir == dir {
 			return end, true

@@ -21,8 +21,8 @@ func (c *client) logs(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if t.outputDir == "" {
-		return notFound("job %s has no log: its request is not valid", rest[0])
+	if t.outputDir == "" || t.entry != nil && t.entry.place == rejected {
+		return notFound("job %s has no log: its request was rejected; uredit show tells why", rest[0])
 	}
 	log := &tail{name: filepath.Join(t.outputDir, (&job.Request{JobID: t.jobID}).LogName()), out: &plainText{out: c.out}}
 	defer log.close()

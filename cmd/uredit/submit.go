@@ -18,8 +18,9 @@ import (
 // A ticket recognises a request that was just dropped: the claim renames it to
 // a token that nobody here knows, but its first line stays.
 type ticket struct {
-	file  string // in the inbox
-	nonce string
+	file   string // in the inbox
+	nonce  string
+	queued bool // status.json said so when the request was dropped, by the client's hand
 }
 
 func (c *client) submit(ctx context.Context, args []string) error {
@@ -43,7 +44,9 @@ func (c *client) submit(ctx context.Context, args []string) error {
 		return fmt.Errorf("submit %s: %w", r.JobID, err)
 	}
 	if s.wait {
-		return c.follow(ctx, &tracker{view: v, ticket: t, target: target{jobID: r.JobID, outputDir: r.OutputDir}})
+		follow := &tracker{view: v, ticket: t, target: target{jobID: r.JobID, outputDir: r.OutputDir}}
+		err := c.follow(ctx, follow)
+		return errors.Join(err, follow.closeRejected(r))
 	}
 	if c.format == formatJSON {
 		return c.json(struct {
@@ -65,7 +68,7 @@ func drop(v view, r job.Request) (ticket, error) {
 	if err != nil {
 		return ticket{}, err
 	}
-	t := ticket{nonce: strings.ToLower(rand.Text())}
+	t := ticket{nonce: strings.ToLower(rand.Text()), queued: wrote}
 	t.file = v.path(spool.InboxDir, fmt.Sprintf("%s.%s.yaml", clipBytes(r.JobID, 60), t.nonce))
 	data := append(fmt.Appendf(nil, "# submission %s\n", t.nonce), r.YAML()...)
 	if err := replaceFile(t.file, data); err != nil {
@@ -86,8 +89,24 @@ func writeQueued(r job.Request) (wrote bool, err error) {
 	if status, err := readStatus(r.OutputDir); err == nil && !status.Status.Terminal() {
 		return false, nil
 	}
-	return true, writeState(r, job.Queued, "waiting for a host", "")
+	return true, writeState(r, job.Queued, unclaimed, "")
 }
+
+// closeRejected ends the record that drop wrote when its request was rejected,
+// where the daemon did not: it writes in no directory outside of its roots.
+func (t *tracker) closeRejected(r job.Request) error {
+	if !t.queued || t.entry == nil || t.entry.place != rejected {
+		return nil
+	}
+	now, err := readStatus(r.OutputDir)
+	if err != nil || now.JobID != r.JobID || now.Status != job.Queued || now.Message == nil || *now.Message != unclaimed {
+		return nil // somebody else's word is there
+	}
+	return writeState(r, job.Failed, "the request was rejected", t.reason(*t.entry))
+}
+
+// unclaimed is the message of a request that no daemon has seen.
+const unclaimed = "waiting for a host"
 
 func writeState(r job.Request, state job.State, message, fault string) error {
 	log := filepath.Join(r.OutputDir, r.LogName())

@@ -103,7 +103,7 @@ func openAttempt(out *roots.Dir, n spool.JobName, mine func() error) (a *attempt
 	}()
 	// The directory of a live job is there since the job was admitted. Making
 	// it once only means that an attempt that was put out of it stays out.
-	if err := out.Mkdir(a.dir, 0o755); err != nil {
+	if err := out.MkdirShared(a.dir, 0o755); err != nil {
 		return nil, err
 	}
 	// Asked before, the answer could be outdated: whoever takes the job after
@@ -129,8 +129,6 @@ func (a *attempt) report(o report.Options) (err error) {
 	return err
 }
 
-// close ends the reports and removes the attempt's directory. A nil attempt
-// has nothing to close.
 // close ends the reports and removes the attempt's directory. A nil attempt, and
 // one that is closed, has nothing to close.
 func (a *attempt) close() error {
@@ -230,7 +228,7 @@ func (d *Daemon) fenced(out *roots.Dir, c *spool.Claim, f func(dir string) error
 	if err := out.RemoveAll(dir); err != nil {
 		return err
 	}
-	if err := out.Mkdir(dir, 0o755); err != nil {
+	if err := out.MkdirShared(dir, 0o755); err != nil {
 		return err
 	}
 	err := d.mine(c)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -207,6 +208,32 @@ func needsRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: it becomes other users, or mounts")
+	}
+}
+
+// Results are for the group of their directory, also when the user who made it
+// did not have it pass its group on.
+func TestResultsGetTheGroup(t *testing.T) {
+	needsRoot(t)
+	const group = 4200
+	s := newSite(t)
+	out := s.out("out")
+	if err := errors.Join(os.Mkdir(out, 0o775), os.Chown(out, -1, group)); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t, 1)
+	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
+	s.finish(t, "out")
+	s.settled(t)
+	s.wantResult(t, "j", "out", "blue")
+	for _, name := range tree(t, out) {
+		info, err := os.Lstat(filepath.Join(out, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Gid != group {
+			t.Errorf("%s has group %d, want %d", name, st.Gid, group)
+		}
 	}
 }
 

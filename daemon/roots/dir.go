@@ -126,6 +126,36 @@ func setMode(dir *os.Root) error {
 	return f.Chmod(dirMode)
 }
 
+// MkdirShared makes a directory in d that has d's group and passes it on, also
+// where d, made by a user, does not: what is made in it is for that group. A
+// process that may not give the group away leaves its own.
+func (d *Dir) MkdirShared(name string, perm fs.FileMode) error {
+	if err := d.Mkdir(name, perm); err != nil {
+		return err
+	}
+	made, err := d.Open(name + "/.")
+	if err != nil {
+		return err
+	}
+	defer made.Close()
+	info, err := d.Stat(".")
+	if err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	err = made.Chown(-1, int(st.Gid))
+	if err == nil {
+		err = made.Chmod(perm | fs.ModeSetgid)
+	}
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
 // admit refuses an opened directory that is reserved, by whatever links its
 // path came there.
 func (s *Set) admit(dir *os.Root, path string) (*Dir, error) {

@@ -115,7 +115,7 @@ func firstMatch(dir string, patterns ...string) string {
 func (b *Bundle) inspect() error {
 	return filepath.WalkDir(b.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return fault.New(fault.ModelMissing, "make the folder readable for the daemon", err)
+			return fault.New(fault.ModelMissing, "make the folder readable: chmod -R a+rX", err)
 		}
 		if d.Type()&fs.ModeSymlink != 0 {
 			if err := b.inside(path); err != nil {
@@ -134,7 +134,7 @@ func (b *Bundle) inspect() error {
 func (b *Bundle) inspectGraph(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return fault.New(fault.ModelMissing, "make the file readable for the daemon", err)
+		return fault.New(fault.ModelMissing, "make the file readable: chmod a+r", err)
 	}
 	defer f.Close()
 	locations, err := onnxfile.Locations(f)

@@ -87,7 +87,7 @@ func unreadable(err error) error {
 	case says(e.stderr, "moov atom not found"):
 		hint = "the file's index, written last, is missing: the recording or copy is incomplete, or it is not a video"
 	case says(e.stderr, "Permission denied"):
-		hint = "the daemon's user must be able to read the file"
+		hint = "make the file readable: chmod a+r"
 	}
 	return fault.New(fault.InputUnreadable, hint, fmt.Errorf("probe the input: %w", &exitError{
 		program: e.program, stderr: withoutNames(e.stderr), err: e.err}))

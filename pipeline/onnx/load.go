@@ -71,7 +71,7 @@ func (d *Device) find(ctx context.Context, path string) loaded {
 		return loaded{err: fault.New(fault.ModelMissing, "the model folder is incomplete: copy or export it again",
 			fmt.Errorf("load model: %w", err))}
 	case err != nil:
-		return loaded{err: fault.New(fault.ModelInvalid, "the daemon's user must be able to read the model folder",
+		return loaded{err: fault.New(fault.ModelInvalid, "make the model folder readable: chmod -R a+rX",
 			fmt.Errorf("load model: %w", err))}
 	}
 	d.mu.Lock()

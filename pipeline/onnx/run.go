@@ -254,7 +254,7 @@ func deviceFault(err error) *fault.Error {
 	text := err.Error()
 	for _, mark := range []string{"CUDA failure", "CUDNN failure", "CUBLAS failure", "CUDA error", "CUFFT failure"} {
 		if strings.Contains(text, mark) {
-			f := fault.New(fault.DeviceFault, "the card or its driver failed; the daemon must start again", err)
+			f := fault.New(fault.DeviceFault, "the card or its driver failed; this process must be started again", err)
 			f.Retryable = true
 			return f
 		}

@@ -36,7 +36,7 @@ func openGraph(ctx context.Context, dir, part string, load tensor.Loader) (graph
 
 // missing says that a file of the folder is not there or not to be read.
 func missing(err error) error {
-	hint := "make the file readable for the daemon"
+	hint := "make the file readable: chmod a+r"
 	if errors.Is(err, fs.ErrNotExist) {
 		hint = "a pix2pix folder holds tokenizer, text_encoder, unet, vae_encoder and vae_decoder, each network as model.onnx"
 	}

@@ -180,7 +180,7 @@ func find(dir string, names []string) (string, error) {
 			return path, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return "", fault.New(fault.ModelInvalid, "the daemon's user must be able to read the model folder",
+			return "", fault.New(fault.ModelInvalid, "make the model folder readable: chmod -R a+rX",
 				fmt.Errorf("open detector: %w", err))
 		}
 	}

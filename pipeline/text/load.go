@@ -198,7 +198,7 @@ func checkIDs(ids map[string]int32) error {
 func read(dir, name string) ([]byte, error) {
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.ModelMissing, "make the file readable for the daemon", err)
+		return nil, fault.New(fault.ModelMissing, "make the file readable: chmod a+r", err)
 	}
 	return data, err
 }

@@ -74,6 +74,7 @@
 //	spool     the only code that creates, renames and removes in the spool
 //	watch     fsnotify as a hint, polling as the truth
 //	dispatch  one goroutine per device
+//	check     what has to be well on a host before a daemon relies on it
 //	sdnotify  what systemd is told
 //	report    status.json, job.json, events.ndjson and the log of one attempt
 package daemon

@@ -1,113 +1,170 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
+	"uredit/daemon/check"
 	"uredit/daemon/config"
 	"uredit/pipeline/fault"
-	"uredit/pipeline/ffmpeg"
-	"uredit/pipeline/onnx"
 	"uredit/pipeline/opencv"
 )
 
-// errCheck ends check after it printed what is wrong.
-var errCheck = errors.New("something that jobs need is missing")
+const checkHelp = `[--config FILE] [-o text|json]
 
-// checker prints one line for each thing it looked at.
-type checker struct {
-	console
-	failed bool
+Looks at everything that jobs need, and says for each thing whether it is well
+and, if not, what to do. Run it as the service's user. Exit status: 0 all is
+well, 3 something is wrong, 4 there are warnings only.`
+
+// errFound ends check after it printed what it found.
+type errFound struct{ level check.Level }
+
+func (e errFound) Error() string {
+	if e.level == check.Error {
+		return "something that jobs need is missing or broken"
+	}
+	return "jobs can run; something could be better"
 }
 
-// check says whether everything that a job needs is here.
-func check(ctx context.Context, c console, args []string) error {
-	f := flags(c, "check", "[--config FILE]")
+// checkCommand says whether everything that a job needs is here.
+func checkCommand(ctx context.Context, c console, args []string) error {
+	f := flags(c, "check", checkHelp)
 	configFile := f.String("config", "", "configuration `file`")
+	format := f.String("o", "text", "how to print: text or json")
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	k := &checker{console: c}
-	cfg, err := loadConfig(*configFile)
-	if k.line("configuration", cfg.Root, err); err != nil {
-		return errCheck
+	if f.NArg() > 0 {
+		return usagef("check takes no arguments, got %q", f.Args())
 	}
-	for _, root := range cfg.Roots {
-		k.line("root", root, writable(root))
+	if *format != "text" && *format != "json" {
+		return usagef("-o wants text or json, not %q", *format)
 	}
-	tool, err := ffmpeg.Find(cfg.FFmpeg, cfg.FFprobe)
-	if err == nil {
-		k.line("ffmpeg", tool.Version(), nil)
-	} else {
-		k.line("ffmpeg", "", err)
+	r := &check.Report{}
+	examineHost(ctx, r, check.This(), *configFile)
+	if err := printReport(c.out, r, *format); err != nil {
+		return err
 	}
-	k.line("opencv", opencv.Version(), nil)
-	k.bundle(ctx, cfg)
-	k.devices(cfg)
-	if k.failed {
-		return errCheck
+	if worst := r.Worst(); worst != check.OK {
+		return errFound{worst}
 	}
 	return nil
 }
 
-// line prints the outcome of one check; what describes it when it went well.
-func (k *checker) line(name, what string, err error) {
-	if err == nil {
-		fmt.Fprintf(k.out, "ok     %-14s %s\n", name, what)
+// examineHost asks everything; what one answer makes pointless is left out.
+func examineHost(ctx context.Context, r *check.Report, this *check.Host, configFile string) {
+	path := configPath(configFile)
+	cfg, err := config.Load(path)
+	if faults, ok := errors.AsType[config.Faults](err); ok {
+		for _, f := range faults {
+			where := *f
+			where.Hint = ""
+			r.Error("configuration", f.Hint, "%v", &where)
+		}
 		return
-	}
-	k.failed = true
-	fmt.Fprintf(k.out, "error  %-14s %v\n", name, err)
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Hint != "" {
-		fmt.Fprintf(k.out, "       %-14s hint: %s\n", "", f.Hint)
-	}
-}
-
-func (k *checker) bundle(ctx context.Context, cfg config.Config) {
-	b, warnings, err := openBundle(cfg)
-	if err == nil {
-		err = b.Verify(ctx)
 	}
 	if err != nil {
-		k.line("bundle", "", err)
+		r.Error("configuration", "name a file that is there, or none for the defaults", "%v", err)
 		return
 	}
-	k.line("bundle", b.Dir(), nil)
-	for _, w := range warnings {
-		fmt.Fprintf(k.out, "warn   %-14s %s\n", "bundle", w)
+	if path == "" {
+		path = "no file: the defaults"
 	}
-}
-
-func (k *checker) devices(cfg config.Config) {
-	r, err := onnx.Open(cfg.ORTLibrary)
-	if err != nil {
-		k.line("onnxruntime", "", err)
-		return
+	r.OK("configuration", "%s", path)
+	this.Check(r, &cfg)
+	h := &host{config: cfg}
+	defer h.close()
+	r.OK("opencv", "%s", opencv.Version())
+	for _, s := range h.steps() {
+		found, err := s.do(ctx)
+		note(r, s.name, found, err)
 	}
-	defer r.Close()
-	k.line("onnxruntime", r.Version()+" "+r.Library(), nil)
-	for _, name := range cfg.Devices {
-		d, err := r.Device(name, onnx.Options{})
-		k.line("device", name, err)
-		if err == nil {
-			_ = d.Close() // it was opened to see that it opens
+	for _, w := range h.warnings {
+		r.Warn("bundle", "export a whole bundle, which has a manifest, with models/export", "%s", w)
+	}
+	if h.runtime != nil {
+		for _, name := range cfg.Devices {
+			d, err := h.device(name, len(cfg.Devices))
+			note(r, "device "+name, "opens", err)
+			if err == nil {
+				_ = d.Close() // it was opened to see that it opens
+			}
 		}
 	}
+	if h.bundle != nil {
+		checkMemory(r, h.bundle.Dir(), "/proc/meminfo")
+	}
 }
 
-// writable tries to make and rename a file in a directory.
-func writable(dir string) error {
-	f, err := os.CreateTemp(dir, ".uredit-check-*")
+// note adds the outcome of a step.
+func note(r *check.Report, name, found string, err error) {
+	if err == nil {
+		r.OK(name, "%s", found)
+		return
+	}
+	r.Error(name, fault.Of(err).Hint, "%v", err)
+}
+
+// checkMemory compares the models, which stay loaded, with the memory that is
+// free. On a GPU they need about as much of its own.
+func checkMemory(r *check.Report, bundle, meminfo string) {
+	var size int64
+	err := filepath.WalkDir(bundle, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			size += info.Size()
+		}
+		return err
+	})
+	free, ok := available(meminfo)
+	if err == nil && ok && size > free {
+		r.Warn("memory", "free memory, or use a bundle in half precision (models/export)",
+			"the models have %d MB, %d MB of memory are free", size>>20, free>>20)
+	}
+}
+
+// available returns how many bytes of memory a new program may have.
+func available(meminfo string) (bytes int64, ok bool) {
+	f, err := os.Open(meminfo)
 	if err != nil {
-		return err
+		return 0, false
 	}
-	defer os.Remove(f.Name())
-	renamed := filepath.Join(dir, filepath.Base(f.Name())+"-renamed")
-	if err := errors.Join(f.Close(), os.Rename(f.Name(), renamed)); err != nil {
-		return err
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if rest, found := strings.CutPrefix(lines.Text(), "MemAvailable:"); found {
+			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(rest, "kB")), 10, 64)
+			return kb << 10, err == nil
+		}
 	}
-	return os.Remove(renamed)
+	return 0, false
+}
+
+// printReport writes findings: a line each, or one JSON document.
+func printReport(out io.Writer, r *check.Report, format string) error {
+	if format == "json" {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(struct {
+			Worst  check.Level     `json:"worst"`
+			Checks []check.Finding `json:"checks"`
+		}{r.Worst(), r.Findings})
+	}
+	for _, f := range r.Findings {
+		if _, err := fmt.Fprintln(out, f); err != nil {
+			return err
+		}
+	}
+	return nil
 }

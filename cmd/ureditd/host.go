@@ -32,31 +32,54 @@ type host struct {
 // openHost finds everything that a job needs, and verifies the bundle.
 func openHost(ctx context.Context, cfg config.Config) (*host, error) {
 	h := &host{config: cfg}
-	if err := h.open(ctx, cfg); err != nil {
-		h.close()
-		return nil, err
+	for _, s := range h.steps() {
+		if _, err := s.do(ctx); err != nil {
+			h.close()
+			return nil, err
+		}
 	}
+	opencv.SetThreads(1)
 	return h, nil
 }
 
-func (h *host) open(ctx context.Context, cfg config.Config) (err error) {
-	if h.tool, err = ffmpeg.Find(cfg.FFmpeg, cfg.FFprobe); err != nil {
-		return err
+// A step opens or verifies one thing that jobs need, and says what it found.
+type step struct {
+	name string
+	do   func(ctx context.Context) (found string, err error)
+}
+
+// steps opens the host, one thing after the other. A step whose predecessor
+// failed may be done all the same: check wants to know everything.
+func (h *host) steps() []step {
+	return []step{
+		{"ffmpeg", func(context.Context) (string, error) {
+			var err error
+			if h.tool, err = ffmpeg.Find(h.config.FFmpeg, h.config.FFprobe); err != nil {
+				return "", err
+			}
+			return h.tool.Version(), nil
+		}},
+		{"onnxruntime", func(context.Context) (string, error) {
+			var err error
+			if h.runtime, err = onnx.Open(h.config.ORTLibrary); err != nil {
+				return "", err
+			}
+			return h.runtime.Version() + ", " + h.runtime.Library(), nil
+		}},
+		{"bundle", func(ctx context.Context) (string, error) {
+			var err error
+			if h.bundle, h.warnings, err = openBundle(h.config); err != nil {
+				return "", err
+			}
+			if err = h.bundle.Verify(ctx); err != nil {
+				return "", fmt.Errorf("verify bundle %s: %w", h.bundle.Dir(), err)
+			}
+			if h.hashes, err = h.bundle.Hashes(ctx); err != nil {
+				return "", err
+			}
+			return h.bundle.Dir(), nil
+		}},
 	}
-	if h.runtime, err = onnx.Open(cfg.ORTLibrary); err != nil {
-		return err
-	}
-	if h.bundle, h.warnings, err = openBundle(cfg); err != nil {
-		return err
-	}
-	if err = h.bundle.Verify(ctx); err != nil {
-		return fmt.Errorf("verify bundle %s: %w", h.bundle.Dir(), err)
-	}
-	if h.hashes, err = h.bundle.Hashes(ctx); err != nil {
-		return err
-	}
-	opencv.SetThreads(1)
-	return nil
 }
 
 // openBundle opens the configured bundle, unpacking the built-in one.

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 
+	"uredit/daemon/check"
 	"uredit/daemon/config"
 	"uredit/daemon/job"
 	"uredit/pipeline/fault"
@@ -47,6 +48,8 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitWrong  = 3  // check found errors
+	exitWarned = 4  // check found warnings only
 	exitConfig = 78 // EX_CONFIG of sysexits.h: the unit does not start again after it
 )
 
@@ -64,7 +67,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 var commands = map[string]func(context.Context, console, []string) error{
 	"serve":   serve,
 	"edit":    edit,
-	"check":   check,
+	"check":   checkCommand,
 	"config":  configCommand,
 	"models":  modelsCommand,
 	"bench":   bench,
@@ -108,8 +111,14 @@ func run(ctx context.Context, c console, args []string) int {
 func status(err error) int {
 	var wrong usageError
 	var faults job.Errors
+	var found errFound
 	var misconfigured configError
 	switch {
+	case errors.As(err, &found):
+		if found.level == check.Error {
+			return exitWrong
+		}
+		return exitWarned
 	case errors.As(err, &misconfigured):
 		return exitConfig
 	case errors.As(err, &wrong), errors.As(err, &faults):

@@ -15,6 +15,7 @@ import (
 	"gopkg.in/natefinch/lumberjack.v2"
 
 	"uredit/daemon"
+	"uredit/daemon/check"
 	"uredit/daemon/config"
 	"uredit/daemon/sdnotify"
 )
@@ -77,6 +78,10 @@ func supervised(ctx context.Context, c console, manager *sdnotify.Manager, hangu
 	}
 	defer closeLog()
 	s := newService(manager, log, cfg.Root)
+	s.starting("looking at the host", spoolTimeout)
+	if err := ask(log, &cfg); err != nil {
+		return err
+	}
 	s.starting("verifying the models", openTimeout)
 	h, err := openHost(ctx, cfg)
 	if err != nil {
@@ -119,6 +124,19 @@ func supervised(ctx context.Context, c console, manager *sdnotify.Manager, hangu
 		}
 	})
 	return errors.Join(d.Run(ctx), d.Close())
+}
+
+// ask asks about the host what check asks: errors keep the daemon from starting,
+// warnings go to the log.
+func ask(log *slog.Logger, cfg *config.Config) error {
+	var r check.Report
+	check.This().Check(&r, cfg)
+	for _, f := range r.Findings {
+		if f.Level == check.Warning {
+			log.Warn(f.Text, "check", f.Check, "hint", f.Hint)
+		}
+	}
+	return r.Err()
 }
 
 // models says which models a request may name.

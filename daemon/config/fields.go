@@ -121,3 +121,14 @@ func (c *Config) Take(newer *Config) {
 		}
 	}
 }
+
+// Variables returns the names of the environment variables that set keys.
+func (c *Config) Variables() []string {
+	var list []string
+	for _, f := range c.fields() {
+		if _, ok := f.dst.(*map[string]string); !ok { // it has keys of any name
+			list = append(list, variable(f.key))
+		}
+	}
+	return list
+}

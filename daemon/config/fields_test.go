@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -71,5 +72,29 @@ func TestChangesAndTake(t *testing.T) {
 	live, restart = running.Changes(&newer)
 	if len(live) > 0 || len(restart) != 2 || running.Log.Level != "debug" || running.Root == "/other" {
 		t.Errorf("after a reload: live %q, restart %q, %+v", live, restart, running)
+	}
+}
+
+// TestManualNamesLiveKeys: the manual says which keys a reload applies.
+func TestManualNamesLiveKeys(t *testing.T) {
+	data, err := os.ReadFile(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(strings.ReplaceAll(string(data), "#", " ")), " ")
+	_, text, found := strings.Cut(text, "reads the file again and applies ")
+	text, _, ended := strings.Cut(text, ";")
+	if !found || !ended {
+		t.Fatal("the manual does not speak of a reload")
+	}
+	var want []string
+	var c Config
+	for _, f := range c.fields() {
+		if f.live {
+			want = append(want, f.key)
+		}
+	}
+	if got := strings.Split(strings.ReplaceAll(text, " and ", ", "), ", "); !slices.Equal(got, want) {
+		t.Errorf("the manual names %q, a reload applies %q", got, want)
 	}
 }

@@ -15,8 +15,8 @@ import (
 // formatName is the file that makes a directory a spool.
 const formatName = "FORMAT"
 
-// formatVersion is the layout that this code reads and writes.
-const formatVersion = 1
+// FormatVersion is the layout that this code reads and writes.
+const FormatVersion = 1
 
 // Format is what the file FORMAT records about a spool, once and for all.
 type Format struct {
@@ -85,7 +85,7 @@ func idPattern(s string) bool {
 func establish(root *os.Root) (Format, error) {
 	data, err := root.ReadFile(formatName)
 	if errors.Is(err, fs.ErrNotExist) {
-		mine := Format{Version: formatVersion, ID: random36(8) + random36(8), UID: os.Geteuid(), GID: os.Getegid(), Lease: DefaultLease}
+		mine := Format{Version: FormatVersion, ID: random36(8) + random36(8), UID: os.Geteuid(), GID: os.Getegid(), Lease: DefaultLease}
 		if err := (writer{host: "new"}).putAbsent(root, formatName, mine.Bytes()); err != nil && !errors.Is(err, fs.ErrExist) {
 			return Format{}, fmt.Errorf("write FORMAT: %w", err)
 		}
@@ -98,9 +98,9 @@ func establish(root *os.Root) (Format, error) {
 	if err != nil {
 		return Format{}, fmt.Errorf("%s/FORMAT: %w", root.Name(), err)
 	}
-	if f.Version > formatVersion {
+	if f.Version > FormatVersion {
 		return Format{}, fmt.Errorf("%s/FORMAT: version %d is newer than this daemon (%d): update ureditd",
-			root.Name(), f.Version, formatVersion)
+			root.Name(), f.Version, FormatVersion)
 	}
 	if uid, gid := os.Geteuid(), os.Getegid(); f.UID != uid || f.GID != gid {
 		return Format{}, fmt.Errorf("%s belongs to uid %d, gid %d, as its FORMAT says, and this daemon runs as uid %d, gid %d: "+

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"uredit/daemon/check"
+	"uredit/models"
+)
+
+// checkSite is a configuration in which nothing is wrong, with a bundle of its
+// own.
+type checkSite struct {
+	t      *testing.T
+	dir    string
+	bundle string
+	lines  map[string]string // of the configuration
+}
+
+func newCheckSite(t *testing.T) *checkSite {
+	t.Helper()
+	s := &checkSite{t: t, dir: t.TempDir()}
+	var err error
+	if s.bundle, err = models.Builtin(filepath.Join(s.dir, "models")); err != nil {
+		t.Fatal(err)
+	}
+	s.lines = map[string]string{"root": filepath.Join(s.dir, "spool"), "bundle": s.bundle,
+		"runtime_dir": filepath.Join(s.dir, "run"), "state_dir": filepath.Join(s.dir, "state"), "ort_library": library(t)}
+	return s
+}
+
+// program writes a shell script.
+func (s *checkSite) program(name, text string) string {
+	s.t.Helper()
+	file := filepath.Join(s.dir, name)
+	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	return file
+}
+
+// check runs the command and returns its findings and its exit status.
+func (s *checkSite) check() (list []check.Finding, code int) {
+	s.t.Helper()
+	file := filepath.Join(s.dir, "uredit.yaml")
+	var text strings.Builder
+	for key, value := range s.lines {
+		text.WriteString(key + ": " + value + "\n")
+	}
+	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+	var out, stderr bytes.Buffer
+	code = run(context.Background(), console{&out, &stderr}, []string{"check", "--config", file, "-o", "json"})
+	var report struct {
+		Worst  check.Level
+		Checks []check.Finding
+	}
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		s.t.Fatalf("%v in %s%s", err, out.Bytes(), stderr.Bytes())
+	}
+	if want := map[int]check.Level{exitDone: check.OK, exitWrong: check.Error, exitWarned: check.Warning}[code]; report.Worst != want {
+		s.t.Errorf("exit status %d, and the worst is %q", code, report.Worst)
+	}
+	return report.Checks, code
+}
+
+// TestCheckBrokenPipeline breaks what only the pipeline knows of, one thing each;
+// package check has the rest.
+func TestCheckBrokenPipeline(t *testing.T) {
+	const detector = "sam3/detector.onnx"
+	for _, c := range []struct {
+		name              string
+		check, text, hint string
+		code              int
+		harm              func(*checkSite)
+		mend              func(*checkSite) // what the hint says; nil where a site cannot
+	}{
+		{name: "nothing", code: exitDone, harm: func(*checkSite) {}},
+		{"misspelt key", "configuration", "uredit.yaml:", "did you mean root?", exitWrong,
+			func(s *checkSite) { s.lines["rot"] = "x" }, nil},
+		{"wrong hash", "bundle", detector, "", exitWrong,
+			func(s *checkSite) { s.append(detector, "x") }, func(s *checkSite) { os.RemoveAll(s.bundle); s.restore() }},
+		{"missing model", "bundle", detector, "", exitWrong,
+			func(s *checkSite) { os.Remove(filepath.Join(s.bundle, detector)) }, func(s *checkSite) { os.RemoveAll(s.bundle); s.restore() }},
+		{"file that the bundle does not list", "bundle", "extra.onnx", "", exitWrong,
+			func(s *checkSite) { s.append("sam3/extra.onnx", "x") }, func(s *checkSite) { os.Remove(filepath.Join(s.bundle, "sam3/extra.onnx")) }},
+		{"no bundle", "bundle", "no such file", `"builtin"`, exitWrong,
+			func(s *checkSite) { s.lines["bundle"] = "/nowhere" }, func(s *checkSite) { s.lines["bundle"] = "builtin" }},
+		{"bundle without a manifest", "bundle", "bundle.json", "manifest", exitWarned,
+			func(s *checkSite) { os.Remove(filepath.Join(s.bundle, models.ManifestName)) }, func(s *checkSite) { os.RemoveAll(s.bundle); s.restore() }},
+		{"no ffmpeg", "ffmpeg", "find ffmpeg", "apt-get install ffmpeg", exitWrong,
+			func(s *checkSite) { s.lines["ffmpeg"] = "ffmpeg-none" }, func(s *checkSite) { delete(s.lines, "ffmpeg") }},
+		{"old ffmpeg", "ffmpeg", "4.1", "5.1 or later", exitWrong,
+			func(s *checkSite) { s.lines["ffmpeg"] = s.program("ffmpeg", "echo ffmpeg version 4.1") },
+			func(s *checkSite) { delete(s.lines, "ffmpeg") }},
+		{"no ONNX Runtime", "onnxruntime", "/nowhere.so", "", exitWrong,
+			func(s *checkSite) {
+				s.t.Setenv("UREDIT_ORT_LIBRARY", "") // it would win
+				s.lines["ort_library"] = "/nowhere.so"
+			},
+			func(s *checkSite) { s.lines["ort_library"] = library(s.t) }},
+		{"no GPU", "device cuda:7", "", "", exitWrong,
+			func(s *checkSite) { s.lines["devices"] = "[cuda:7]" }, func(s *checkSite) { s.lines["devices"] = "[cpu]" }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newCheckSite(t)
+			c.harm(s)
+			list, code := s.check()
+			found := c.code == exitDone
+			for _, f := range list {
+				found = found || f.Level != check.OK && f.Check == c.check && strings.Contains(f.Text, c.text) && strings.Contains(f.Hint, c.hint)
+			}
+			if code != c.code || !found {
+				t.Errorf("exit status %d, found %+v\nwant %d, %s: %s (hint: %s)", code, list, c.code, c.check, c.text, c.hint)
+			}
+			for _, f := range list {
+				if f.Level != check.OK && f.Hint == "" {
+					t.Errorf("no hint: %s", f)
+				}
+			}
+			if c.mend == nil {
+				return
+			}
+			c.mend(s)
+			if list, code := s.check(); code != exitDone {
+				t.Errorf("after the hint was followed: %+v", list)
+			}
+		})
+	}
+}
+
+// append writes to the end of a file of the bundle.
+func (s *checkSite) append(name, text string) {
+	s.t.Helper()
+	f, err := os.OpenFile(filepath.Join(s.bundle, name), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// restore writes the bundle again.
+func (s *checkSite) restore() {
+	s.t.Helper()
+	if _, err := models.Builtin(filepath.Join(s.dir, "models")); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestCheckMemory(t *testing.T) {
+	dir := t.TempDir()
+	meminfo := filepath.Join(dir, "meminfo")
+	if err := os.WriteFile(filepath.Join(dir, "model.onnx"), make([]byte, 3<<20), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{"MemFree: 1 kB\nMemAvailable:    2048 kB\n": 1, "MemAvailable: 9999999 kB\n": 0, "": 0} {
+		if err := os.WriteFile(meminfo, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		r := &check.Report{}
+		if checkMemory(r, filepath.Join(dir, "."), meminfo); len(r.Findings) != want {
+			t.Errorf("%q: %v", text, r.Findings)
+		}
+	}
+}
+
+func TestCheckUsage(t *testing.T) {
+	for _, args := range [][]string{{"check", "x"}, {"check", "-o", "xml"}} {
+		if code := run(context.Background(), console{&bytes.Buffer{}, &bytes.Buffer{}}, args); code != exitUsage {
+			t.Errorf("%v: exit status %d", args, code)
+		}
+	}
+}

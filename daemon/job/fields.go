@@ -48,7 +48,7 @@ func (r *Request) fields() []field {
 		{"mask_prompt", "mask-prompt", "`text` that names what to edit; several with ; between", &r.MaskPrompt},
 		{"edit_prompt", "edit-prompt", "`text` that says how to edit it", &r.EditPrompt},
 
-		{"mode", "mode", "`video` or single_frame", &r.Mode},
+		{"mode", "mode", "`what` to make: video, or single_frame for one picture", &r.Mode},
 		{"frame_index", "frame-index", "`number` of the frame that single_frame takes, from 0", &r.FrameIndex},
 		{"max_frames", "max-frames", "`number` of frames after which the video ends; 0 for all", &r.MaxFrames},
 		{"negative_prompt", "negative-prompt", "`text` that names what the edit should avoid", &r.NegativePrompt},
@@ -60,7 +60,7 @@ func (r *Request) fields() []field {
 		{"scheduler", "scheduler", "`name` of the sampler; the model's own without it", &r.Scheduler},
 		{"seed", "seed", "`number` that the noise is drawn from", &r.Seed},
 		{"edit_size", "edit-size", "long side of the editor's picture, 64..2048 `samples`", &r.EditSize},
-		{"crop_padding", "crop-padding", "what is kept around the mask in it, 0..4096 `samples`", &r.CropPadding},
+		{"crop_padding", "crop-padding", "what the editor's picture shows around the mask, 0..4096 `samples`", &r.CropPadding},
 
 		{"mask_negative_prompt", "mask-negative-prompt", "`text` that names what the mask prompt does not mean", &r.MaskNegativePrompt},
 		{"instances", "instances", "`which` of the found objects to edit: all, largest, or a number from 0", &r.Instances},

@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
-	"strconv"
-	"strings"
-	"syscall"
 
 	"uredit/daemon/job"
 	"uredit/daemon/report"
@@ -165,84 +161,6 @@ func (a *attempt) tell(end ending, made report.Result) error {
 	}
 	if err = errors.Join(err, a.rep.Finish(made)); err == nil {
 		a.keep = false
-	}
-	return err
-}
-
-// clearAttempts removes what attempts of a job left whose epoch is below the
-// given one. Removing a directory, not only what is in it, is what keeps an
-// attempt out that still lives somewhere: nothing can be made in it again, nor
-// renamed out of it. What such an attempt makes meanwhile is removed as well.
-func clearAttempts(out *roots.Dir, j string, below int) error {
-	work, err := out.Open(spool.WorkDir + "/.") // a pipe in its place would be waited for
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil // there is nothing of this job
-	}
-	if err != nil {
-		return err
-	}
-	defer work.Close()
-	entries, err := work.ReadDir(-1)
-	for _, e := range entries {
-		if epoch, is := attemptEpoch(e.Name(), j); is && epoch < below {
-			err = errors.Join(err, removeFirmly(out, path.Join(spool.WorkDir, e.Name())))
-		}
-	}
-	return err
-}
-
-// allEpochs is above every epoch.
-const allEpochs = 1 << 20
-
-// attemptEpoch returns the epoch in the name of what an attempt of j left.
-func attemptEpoch(name, j string) (epoch int, is bool) {
-	rest, is := strings.CutPrefix(name, attemptPrefix(j))
-	if !is {
-		return 0, false
-	}
-	digits, _, _ := strings.Cut(rest, ".")
-	epoch, err := strconv.Atoi(digits)
-	return epoch, err == nil
-}
-
-// removeFirmly removes a directory in which another process may still write.
-func removeFirmly(out *roots.Dir, name string) error {
-	var err error
-	for range 100 {
-		if err = out.RemoveAll(name); !errors.Is(err, syscall.ENOTEMPTY) {
-			return err
-		}
-	}
-	return err
-}
-
-// fenced runs f with a new directory of a claim, for files that reach their
-// public name from there, and removes it. A claim that was taken over is
-// ErrLost: it must not write any more.
-func (d *Daemon) fenced(out *roots.Dir, c *spool.Claim, f func(dir string) error) error {
-	dir := attemptDir(c.JobName)
-	if err := out.MkdirAll(spool.WorkDir, 0o755); err != nil {
-		return err
-	}
-	// A failed try of this claim may have left it.
-	if err := out.RemoveAll(dir); err != nil {
-		return err
-	}
-	if err := out.MkdirShared(dir, 0o755); err != nil {
-		return err
-	}
-	err := d.mine(c)
-	if err == nil {
-		err = f(dir)
-	}
-	return errors.Join(err, out.RemoveAll(dir))
-}
-
-// stillMine is an error when a claim is not this process's any more.
-func (d *Daemon) stillMine(c *spool.Claim) error {
-	held, err := d.spool.Holds(c)
-	if err == nil && !held {
-		err = fmt.Errorf("%s: %w", c.ActiveName, spool.ErrLost)
 	}
 	return err
 }

@@ -94,11 +94,14 @@ func TestTwoRuntimeDirsAreTwoHosts(t *testing.T) {
 func TestKilledAtRandom(t *testing.T) {
 	s := newSite(t)
 	const kills = 20
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
 	for i := range kills {
 		id := fmt.Sprintf("job_%02d", i)
 		first := s.spawn(t, "")
 		s.drop(t, id+".yaml", s.request(id, id, "blue"))
-		after := time.Duration(rand.Int64N(int64(120 * time.Millisecond)))
+		after := time.Duration(random.Int64N(int64(120 * time.Millisecond)))
 		<-time.After(after)
 		first.Process.Kill()
 		first.Wait()

@@ -205,7 +205,7 @@ func TestNestedRequestAndJSON(t *testing.T) {
 // A request that is written slowly is claimed when it is whole, and not before.
 func TestHalfWrittenRequest(t *testing.T) {
 	s := newSite(t)
-	s.start(t, 1, func(d *running) { d.intake.Settle = 100 * time.Millisecond })
+	s.start(t, 1, func(d *running) { d.intake.Settle = time.Second })
 	text := strings.TrimSuffix(s.request("j", "out", "blue"), "...\n")
 	f, err := os.Create(s.path("spool", "inbox", "x.yaml"))
 	if err != nil {
@@ -510,7 +510,7 @@ func TestInboxRemovedAndReplaced(t *testing.T) {
 
 func TestAGrowingInputWaits(t *testing.T) {
 	s := newSite(t)
-	age := 300 * time.Millisecond
+	age := time.Second
 	input := s.path("data", "in.mp4")
 	if err := os.Chtimes(input, time.Now(), time.Now().Add(time.Hour)); err != nil { // the server's clock is ahead
 		t.Fatal(err)
@@ -544,14 +544,19 @@ func TestSuspectsRunAlone(t *testing.T) {
 	s.drop(t, "b.yaml", s.request("b", "b", "die "+s.path("died")))
 	wantKilled(t, first)
 	busy := make(chan string)
-	s.start(t, 2, watched(busy))
+	d := s.start(t, 2, watched(busy))
 	if edit := next(t, busy); edit != "wait" {
 		t.Errorf("%q ran first, want the urgent one", edit)
+	}
+	// The devices take nothing while a suspect runs; were they to ask, they would
+	// get no suspect beside another job.
+	if w, _, ok, err := d.source.Take(t.Context(), false); ok || err != nil {
+		t.Errorf("%+v would run beside a suspect, %v", w, err)
 	}
 	select {
 	case edit := <-busy:
 		t.Errorf("%q runs beside a suspect", edit)
-	case <-time.After(200 * time.Millisecond):
+	default:
 	}
 	mark(t, s, "a.cancel")
 	next(t, busy)

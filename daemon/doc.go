@@ -59,6 +59,7 @@
 //	source.go    which job a free device gets
 //	runner.go    one attempt: request to pipeline, progress to report, error to record
 //	attempt.go   the attempt's files
+//	fence.go     what keeps an attempt out that lost its job
 //	record.go    terminal records, releases
 //	recover.go   what a dead process left
 //	markers.go   what users ask for in control/

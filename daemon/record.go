@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"uredit/daemon/dispatch"
 	"uredit/daemon/job"
 	"uredit/daemon/spool"
 )
@@ -21,6 +22,27 @@ func (r *runner) record(w *work, end ending) error {
 		err = r.daemon.recordDone(w)
 	}
 	return errors.Join(err, end.err)
+}
+
+// refuse ends an attempt that could not begin.
+func (r *runner) refuse(w *work, err error) error {
+	d := r.daemon
+	if passing(err) { // a share that is away, a full disk: not the job's doing
+		d.note.trouble(w.claim.Job, err)
+		d.source.postpone(w.claim.Job)
+		return d.requeue(w, spool.Unmarked)
+	}
+	return d.fail(w, faults(err)[0])
+}
+
+// Broken implements dispatch.Runner: a panic outside of the engine.
+func (r *runner) Broken(w *work, p *dispatch.PanicError) error {
+	d := r.daemon
+	d.log.Error("run a job", "job", w.claim.Job, "panic", p.Value, "stack", string(p.Stack))
+	if w.claim.Committed {
+		return nil // the next round of heartbeats takes it up
+	}
+	return d.fail(w, explain(p))
 }
 
 // fail ends a job badly: in its output directory, then in the spool.

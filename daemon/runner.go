@@ -129,17 +129,6 @@ func (r *runner) attempt(ctx context.Context, w *work, a *attempt, in *os.File) 
 	return end
 }
 
-// refuse ends an attempt that could not begin.
-func (r *runner) refuse(w *work, err error) error {
-	d := r.daemon
-	if passing(err) { // a share that is away, a full disk: not the job's doing
-		d.note.trouble(w.claim.Job, err)
-		d.source.postpone(w.claim.Job)
-		return d.requeue(w, spool.Unmarked)
-	}
-	return d.fail(w, faults(err)[0])
-}
-
 // edit runs an engine on in and publishes what it made; that the job is finished
 // remains to be said. A panic of the engine is an error of this job. at is told
 // of the points behind each.
@@ -307,14 +296,4 @@ func explain(failure error) *job.Error {
 		e.Code, e.Hint = fault.OutputUnwritable, "is the directory of the results still there, and may it be written in?"
 	}
 	return e
-}
-
-// Broken implements dispatch.Runner: a panic outside of the engine.
-func (r *runner) Broken(w *work, p *dispatch.PanicError) error {
-	d := r.daemon
-	d.log.Error("run a job", "job", w.claim.Job, "panic", p.Value, "stack", string(p.Stack))
-	if w.claim.Committed {
-		return nil // the next round of heartbeats takes it up
-	}
-	return d.fail(w, explain(p))
 }

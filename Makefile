@@ -52,6 +52,11 @@ race: build ## the same under the race detector, and a count of OpenCV's matrice
 	go test -race -shuffle=on ./...
 	go test -tags matprofile ./pipeline/opencv
 
+# Each test says why it is skipped where there is no card, or where the library
+# that UREDIT_ORT_LIBRARY names is no CUDA build.
+test-gpu: build ## tests on the first CUDA card
+	go test -count=1 -v -run GPU ./pipeline/onnx ./pipeline/pix2pix ./pipeline
+
 memory: build ## memory of 960 frames of 1280x720 against 120 frames (minutes)
 	go test ./cmd/ureditd -run TestMemory -memory -timeout 30m -v
 
@@ -130,4 +135,4 @@ systemd: ## the package in a booted Debian: install, run, stop, reload, upgrade,
 clean: ## remove what was built
 	rm -rf bin $(BUILD)
 
-.PHONY: help deps packages build demo test race memory lint parity bench chaos nfs fuzz clean
+.PHONY: help deps packages build demo test race test-gpu memory lint parity bench chaos nfs fuzz clean

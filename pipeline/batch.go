@@ -29,6 +29,26 @@ func (r *run) batchSize(s *pix2pix.Session) int {
 	return max(1, r.engine.Batch)
 }
 
+// warm runs the editor once for each size of picture that the video will have. A
+// preset has sizes of its own, one for each frame if need be.
+func (r *run) warm(ctx context.Context, s *pix2pix.Session, size int) error {
+	if !r.engine.Warm || r.spec.EditPreset != "" {
+		return nil
+	}
+	r.send(Progress{Stage: Editing, Total: r.result.Frames, Message: "warming up"})
+	seen := map[image.Point]bool{}
+	for i, box := range r.masks.Boxes() {
+		w := r.windows.Window(i)
+		if at := image.Pt(w.Width, w.Height); !box.Empty() && !seen[at] {
+			seen[at] = true
+			if err := s.Warm(ctx, size, w.Width, w.Height); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // add takes the next frame and edits those that wait once they are a batch: up
 // to a frame whose number is the last of size, or whose successor has another
 // window.

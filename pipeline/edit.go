@@ -44,6 +44,10 @@ func (r *run) edit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	size := r.batchSize(session)
+	if err := r.warm(ctx, session, size); err != nil {
+		return err
+	}
 	p, ctx := r.pass(ctx, 2)
 	defer p.close()
 	decoder, err := r.engine.Video.Decode(ctx, r.spec.Input, r.result.Input, r.decode())
@@ -57,7 +61,6 @@ func (r *run) edit(ctx context.Context) error {
 	}
 	p.closes(out)
 
-	size := r.batchSize(session)
 	stock := r.frameEdits(m.blend.delay() + 3*size)
 	// Those of a batch, as many before it and after it, and one for each of the
 	// steps beside.

@@ -22,6 +22,13 @@ type Engine struct {
 	// used when a Spec names none. An error of theirs is returned when needed.
 	SegmenterModel func() (string, error)
 	EditorModel    func() (string, error)
+	// Fits, if set, is asked before graphs are loaded whose files hold so many
+	// bytes; an error of its ends the edit.
+	Fits func(bytes int64) error
+	// Warm makes the editor run once for every size of picture before the first
+	// frame is edited: on a card the first run with a size takes far longer than
+	// those after it, and the rest of the pass would wait.
+	Warm bool
 	// Batch is how many frames go through the editor's UNet at once where its
 	// graph allows it; 0 counts as 1. More make a card busier and need more of
 	// its memory; a processor gains nothing.

@@ -333,3 +333,25 @@ func TestBatches(t *testing.T) {
 		}
 	}
 }
+
+// TestWarm edits with a warm-up: the UNet sees the size of the frames before the
+// first of them, and the result is the same.
+func TestWarm(t *testing.T) {
+	var runs [2]int
+	var results [2][][]byte
+	for i, warm := range []bool{false, true} {
+		w, v, e := &witness{}, &failing{}, shared.engine()
+		e.Load, e.Warm = w.load(e.Load), warm
+		w.editing = true
+		if _, _, err := v.edit(t.Context(), t, e, nil); err != nil {
+			t.Fatal(err)
+		}
+		runs[i], results[i] = len(w.sizes), v.written["picture"]
+	}
+	if runs[1] != runs[0]+1 {
+		t.Errorf("the editor saw %d pictures with a warm-up and %d without", runs[1], runs[0])
+	}
+	if !slices.EqualFunc(results[0], results[1], slices.Equal[[]byte]) {
+		t.Error("a warm-up changes the result")
+	}
+}

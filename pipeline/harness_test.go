@@ -20,9 +20,10 @@ import (
 // bench is what the tests of the whole pipeline share: the programs, the
 // runtime and the built-in bundle.
 type bench struct {
-	tool   *ffmpeg.Tool
-	device *onnx.Device
-	bundle *models.Bundle
+	tool    *ffmpeg.Tool
+	runtime *onnx.Runtime
+	device  *onnx.Device
+	bundle  *models.Bundle
 }
 
 var shared *bench
@@ -55,7 +56,7 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
-		shared = &bench{tool, device, bundle}
+		shared = &bench{tool, runtime, device, bundle}
 		return m.Run()
 	}())
 }

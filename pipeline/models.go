@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"uredit/pipeline/fault"
@@ -30,6 +31,9 @@ func (e *Engine) models(ctx context.Context, spec *Spec) (*segment.Detector, *pi
 	}
 	e.segmenter.keep(segmenter)
 	e.editor.keep(editor)
+	if err := e.fits(segmenter, editor); err != nil {
+		return nil, nil, err
+	}
 	detector, err := e.segmenter.get(ctx, e.Load, segment.Open)
 	if err != nil {
 		return nil, nil, fmt.Errorf("load segmenter: %w", err)
@@ -39,6 +43,39 @@ func (e *Engine) models(ctx context.Context, spec *Spec) (*segment.Detector, *pi
 		return nil, nil, fmt.Errorf("load editor: %w", err)
 	}
 	return detector, p, nil
+}
+
+// fits asks whether there is room for the graphs that are not loaded.
+func (e *Engine) fits(segmenter, editor string) error {
+	if e.Fits == nil || e.segmenter.open && e.editor.open {
+		return nil
+	}
+	bytes := int64(0)
+	if !e.segmenter.open {
+		bytes += weights(segment.Graphs(segmenter))
+	}
+	if !e.editor.open {
+		bytes += weights(pix2pix.Graphs(editor))
+	}
+	return e.Fits(bytes)
+}
+
+// weights returns the bytes of graphs and of the files beside them that hold
+// their weights: those whose names begin with the graph's own, as model.onnx_data,
+// and weights.pb.
+func weights(graphs []string) (bytes int64) {
+	for _, g := range graphs {
+		entries, _ := os.ReadDir(filepath.Dir(g)) // opening the graph says what is wrong
+		for _, entry := range entries {
+			if !strings.HasPrefix(entry.Name(), filepath.Base(g)) && entry.Name() != "weights.pb" {
+				continue
+			}
+			if info, err := os.Stat(filepath.Join(filepath.Dir(g), entry.Name())); err == nil {
+				bytes += info.Size()
+			}
+		}
+	}
+	return bytes
 }
 
 // choose returns the folder that a Spec names, else the engine's own.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,5 +124,47 @@ func TestCancelWhileModelsLoad(t *testing.T) {
 		if took := time.Since(at); at.IsZero() || took > time.Second {
 			t.Errorf("%s: the edit ended %v after it was cancelled", slow, took)
 		}
+	}
+}
+
+// TestModelsMustFit: the engine asks once for all that it is about to load, and
+// loads nothing that does not fit.
+func TestModelsMustFit(t *testing.T) {
+	full := errors.New("the card is full")
+	var asked []int64
+	var s shelf
+	e := shared.engine()
+	e.Load = s.load
+	e.Fits = func(bytes int64) error {
+		asked = append(asked, bytes)
+		if len(asked) == 1 {
+			return full
+		}
+		return nil
+	}
+	if _, _, err := (&failing{}).edit(t.Context(), t, e, nil); !errors.Is(err, full) || s.loads > 0 {
+		t.Errorf("error is %v and %d graphs were loaded, want %v and none", err, s.loads, full)
+	}
+	for range 2 {
+		if _, _, err := (&failing{}).edit(t.Context(), t, e, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := int64(0)
+	for _, pattern := range []string{"sam3/*.onnx", "pix2pix/*/model.onnx"} {
+		files, err := filepath.Glob(filepath.Join(shared.bundle.Dir(), pattern))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, f := range files {
+			info, err := os.Stat(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want += info.Size()
+		}
+	}
+	if !slices.Equal(asked, []int64{want, want}) {
+		t.Errorf("asked for %d bytes, want %d twice", asked, want)
 	}
 }

@@ -35,7 +35,7 @@ func TestAnotherPalette(t *testing.T) {
 	if err != nil || len(warnings) > 0 {
 		t.Fatalf("open: %v, warnings %q", err, warnings)
 	}
-	b := &bench{shared.tool, shared.device, bundle}
+	b := &bench{shared.tool, shared.runtime, shared.device, bundle}
 
 	clip := redBall(640, 360, 90)
 	clip.Balls[0].Colour = pipelinetest.RGB{62, 180, 137}

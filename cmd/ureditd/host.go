@@ -121,14 +121,12 @@ type engine struct {
 
 // device opens a device; share is how many devices share the processor.
 func (h *host) device(name string, share int) (*onnx.Device, error) {
-	d, err := h.runtime.Device(name, onnx.Options{
+	return h.runtime.Device(name, onnx.Options{
 		Threads:    threads(h.config, share),
 		SmallAlone: h.config.Threads == 0, // not against the administrator's word
+
+		EngineCache: filepath.Join(h.config.RuntimeDir, "tensorrt"),
 	})
-	if err != nil {
-		return nil, fmt.Errorf("open device %s: %w", name, err)
-	}
-	return d, nil
 }
 
 // engine opens a device and makes the pipeline on it.
@@ -144,6 +142,8 @@ func (h *host) engine(device string, share int) (*engine, error) {
 			Load:           d.Load,
 			SegmenterModel: h.bundle.SAM3,
 			EditorModel:    h.bundle.Pix2Pix,
+
+			Fits: d.Fits, Warm: d.Warm(), Batch: d.Batch(),
 		},
 		name: device,
 		host: h,

@@ -25,7 +25,7 @@ type Config struct {
 	Roots        []string          // where inputs and outputs may lie; Root alone by default
 	RuntimeDir   string            // small files of this host; local, may be gone after a reboot
 	StateDir     string            // this host's identity and its lock; local, survives a reboot
-	Devices      []string          // "cpu", "cuda" or "cuda:N"; one job at a time on each
+	Devices      []string          // "cpu", "cuda", "cuda:N" or "tensorrt:N"; one job at a time on each
 	Bundle       string            // a model bundle's folder, or Builtin
 	ModelRoots   []string          // where a request's own models may lie; Bundle by default
 	ModelAliases map[string]string // an old model path to a part of a bundle

@@ -127,7 +127,7 @@ func (c *Config) check(m *document.Mapping) {
 	}
 	for _, d := range c.Devices {
 		if !device.MatchString(d) {
-			m.Fault("devices", fmt.Sprintf("%q is no device", d), "write cpu or cuda:0")
+			m.Fault("devices", fmt.Sprintf("%q is no device", d), "write cpu, cuda:0 or tensorrt:0")
 		}
 	}
 	for key, v := range map[string]string{"ffmpeg": c.FFmpeg, "ffprobe": c.FFprobe} {
@@ -147,7 +147,7 @@ func (c *Config) check(m *document.Mapping) {
 }
 
 // device matches a device as the engine names it.
-var device = regexp.MustCompile(`^(cpu|cuda(:(0|[1-9][0-9]?))?)$`)
+var device = regexp.MustCompile(`^(cpu|(cuda|tensorrt)(:(0|[1-9][0-9]?))?)$`)
 
 func (l *Log) check(m *document.Mapping) {
 	if l.File != "" {

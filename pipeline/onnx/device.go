@@ -18,10 +18,11 @@ import (
 // Options say how a device runs its graphs. The zero value is the library's
 // own choice of threads, without spinning.
 type Options struct {
-	Threads     int   // processor threads inside one operation; 0 for one per core
-	SmallAlone  bool  // a graph whose folder holds less than smallFolder takes one thread
-	Spin        bool  // idle threads spin instead of sleeping: faster, and loud for neighbours
-	MemoryLimit int64 // bytes of one graph's arena on a CUDA device; 0 for no limit
+	Threads     int    // processor threads inside one operation; 0 for one per core
+	SmallAlone  bool   // a graph whose folder holds less than smallFolder takes one thread
+	Spin        bool   // idle threads spin instead of sleeping: faster, and loud for neighbours
+	MemoryLimit int64  // bytes of one graph's arena on a CUDA device; 0 for no limit
+	EngineCache string // folder in which TensorRT keeps what it built; "" for none
 }
 
 // Device is a processor that graphs run on. Its methods may be called from
@@ -29,7 +30,8 @@ type Options struct {
 type Device struct {
 	runtime *Runtime
 	name    string
-	cuda    int // device_id; -1 for the CPU
+	cuda    int  // device_id; -1 for the CPU
+	trt     bool // TensorRT before CUDA
 	options Options
 
 	loading chan struct{} // holds one element while a graph is loaded, or at the end
@@ -45,11 +47,12 @@ type Device struct {
 //go:embed probe.onnx
 var probeGraph []byte
 
-// Device opens "cpu", "cuda" (the first card) or "cuda:N" (card N in the order
-// of the PCI bus). A card that was asked for and cannot be used is an error
-// with code fault.DeviceFault; the CPU never takes its place.
+// Device opens "cpu", "cuda" (the first card), "cuda:N" (card N in the order of
+// the PCI bus), or "tensorrt" and "tensorrt:N", where TensorRT takes what it knows
+// of a graph and CUDA the rest. A card that was asked for and cannot be used is an
+// error with code fault.DeviceFault; neither the CPU nor CUDA takes its place.
 func (r *Runtime) Device(spec string, o Options) (*Device, error) {
-	card, err := parseDevice(spec)
+	card, trt, err := parseDevice(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -60,10 +63,13 @@ func (r *Runtime) Device(spec string, o Options) (*Device, error) {
 			return nil, fmt.Errorf("device %s: %w", spec, err)
 		}
 	}
-	d := &Device{runtime: r, name: spec, cuda: card, options: o, loading: make(chan struct{}, 1), sessions: make(map[string]*session)}
+	d := &Device{runtime: r, name: spec, cuda: card, trt: trt, options: o, loading: make(chan struct{}, 1), sessions: make(map[string]*session)}
 	if err := d.probe(); err != nil {
 		hint := "the ONNX Runtime library in use does not work on this machine"
-		if card >= 0 {
+		switch {
+		case trt:
+			hint = "check that the TensorRT libraries belong to " + r.library + ", or use cuda for it"
+		case card >= 0:
 			hint = "check `nvidia-smi` and that " + r.library + " is a CUDA build with its CUDA and cuDNN libraries, or use device cpu"
 		}
 		return nil, fault.New(fault.DeviceFault, hint, fmt.Errorf("device %s: %w", spec, err))
@@ -72,21 +78,23 @@ func (r *Runtime) Device(spec string, o Options) (*Device, error) {
 	return d, nil
 }
 
-// parseDevice returns the card that spec names, -1 for the CPU.
-func parseDevice(spec string) (int, error) {
-	switch spec {
-	case "cpu":
-		return -1, nil
-	case "cuda":
-		return 0, nil
+// parseDevice returns the card that spec names, -1 for the CPU, and whether
+// TensorRT is to be used.
+func parseDevice(spec string) (card int, trt bool, err error) {
+	if spec == "cpu" {
+		return -1, false, nil
 	}
-	if number, ok := strings.CutPrefix(spec, "cuda:"); ok {
+	kind, number, numbered := strings.Cut(spec, ":")
+	if kind == "cuda" || kind == "tensorrt" {
+		if !numbered {
+			return 0, kind == "tensorrt", nil
+		}
 		n, err := strconv.ParseUint(number, 10, 8)
 		if err == nil {
-			return int(n), nil
+			return int(n), kind == "tensorrt", nil
 		}
 	}
-	return 0, fault.New(fault.DeviceFault, "a device is cpu, cuda or cuda:N",
+	return 0, false, fault.New(fault.DeviceFault, "a device is cpu, cuda, cuda:N, tensorrt or tensorrt:N",
 		fmt.Errorf("device %q: unknown name", spec))
 }
 
@@ -175,6 +183,11 @@ func (d *Device) sessionOptions(threads int) (_ *ort.SessionOptions, err error) 
 	if d.cuda < 0 {
 		return o, nil
 	}
+	if d.trt {
+		if err := d.appendTensorRT(o); err != nil {
+			return nil, err
+		}
+	}
 	cuda, err := ort.NewCUDAProviderOptions()
 	if err != nil {
 		return nil, err
@@ -187,6 +200,31 @@ func (d *Device) sessionOptions(threads int) (_ *ort.SessionOptions, err error) 
 		return nil, err
 	}
 	return o, nil
+}
+
+// appendTensorRT makes TensorRT the first provider.
+func (d *Device) appendTensorRT(o *ort.SessionOptions) error {
+	trt, err := ort.NewTensorRTProviderOptions()
+	if err != nil {
+		return err
+	}
+	defer trt.Destroy()
+	if err := trt.Update(d.tensorRTSettings()); err != nil {
+		return err
+	}
+	return o.AppendExecutionProviderTensorRT(trt)
+}
+
+func (d *Device) tensorRTSettings() map[string]string {
+	settings := map[string]string{"device_id": strconv.Itoa(d.cuda)}
+	if d.options.EngineCache != "" {
+		// Building takes minutes for each graph and range of shapes.
+		settings["trt_engine_cache_enable"] = "1"
+		settings["trt_engine_cache_path"] = d.options.EngineCache
+		settings["trt_timing_cache_enable"] = "1"
+		settings["trt_timing_cache_path"] = d.options.EngineCache
+	}
+	return settings
 }
 
 func (d *Device) cudaSettings() map[string]string {

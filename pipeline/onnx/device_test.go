@@ -12,13 +12,14 @@ import (
 )
 
 func TestParseDevice(t *testing.T) {
-	for spec, want := range map[string]int{"cpu": -1, "cuda": 0, "cuda:0": 0, "cuda:7": 7} {
-		if got, err := parseDevice(spec); err != nil || got != want {
-			t.Errorf("%q: %d, %v; want %d", spec, got, err, want)
+	for spec, want := range map[string]int{"cpu": -1, "cuda": 0, "cuda:0": 0, "cuda:7": 7, "tensorrt": 0, "tensorrt:3": 3} {
+		got, trt, err := parseDevice(spec)
+		if err != nil || got != want || trt != strings.HasPrefix(spec, "tensorrt") {
+			t.Errorf("%q: %d, TensorRT %t, %v; want %d", spec, got, trt, err, want)
 		}
 	}
-	for _, spec := range []string{"", "CPU", "gpu", "cuda:", "cuda:-1", "cuda:+1", "cuda:x", "cuda:999", "cpu:0"} {
-		if _, err := parseDevice(spec); err == nil || fault.Of(err).Hint == "" {
+	for _, spec := range []string{"", "CPU", "gpu", "cuda:", "cuda:-1", "cuda:+1", "cuda:x", "cuda:999", "cpu:0", "tensorrt:"} {
+		if _, _, err := parseDevice(spec); err == nil || fault.Of(err).Hint == "" {
 			t.Errorf("%q: error %v, want one with a hint", spec, err)
 		}
 	}
@@ -26,12 +27,14 @@ func TestParseDevice(t *testing.T) {
 
 // TestNoSilentCPU asks for a card that no machine has.
 func TestNoSilentCPU(t *testing.T) {
-	_, err := shared.Device("cuda:99", Options{})
-	if err == nil {
-		t.Fatal("card 99 was opened")
-	}
-	if f := fault.Of(err); f.Code != fault.DeviceFault || f.Hint == "" {
-		t.Errorf("code %q, hint %q", f.Code, f.Hint)
+	for _, spec := range []string{"cuda:99", "tensorrt:99"} {
+		_, err := shared.Device(spec, Options{})
+		if err == nil {
+			t.Fatalf("%s was opened", spec)
+		}
+		if f := fault.Of(err); f.Code != fault.DeviceFault || f.Hint == "" {
+			t.Errorf("%s: code %q, hint %q", spec, f.Code, f.Hint)
+		}
 	}
 	if order := os.Getenv("CUDA_DEVICE_ORDER"); order != "PCI_BUS_ID" {
 		t.Errorf("CUDA_DEVICE_ORDER=%q", order)
@@ -49,6 +52,18 @@ func TestCUDASettings(t *testing.T) {
 		"gpu_mem_limit":                "1073741824",
 	}
 	if got := d.cudaSettings(); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestTensorRTSettings(t *testing.T) {
+	d := &Device{cuda: 1, options: Options{EngineCache: "/var/cache/x"}}
+	want := map[string]string{
+		"device_id":               "1",
+		"trt_engine_cache_enable": "1", "trt_engine_cache_path": "/var/cache/x",
+		"trt_timing_cache_enable": "1", "trt_timing_cache_path": "/var/cache/x",
+	}
+	if got := d.tensorRTSettings(); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

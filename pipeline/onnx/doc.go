@@ -2,7 +2,7 @@
 // onnxruntime_go: stages see tensor.Model and tensor.Loader.
 //
 //	Runtime   the loaded library, one for each process
-//	Device    cpu or one CUDA card; keeps its graphs loaded between jobs
+//	Device    cpu or one CUDA card; keeps its graphs loaded between jobs, says whether others fit
 //	session   one graph: a tensor.Model
 //
 // # Memory

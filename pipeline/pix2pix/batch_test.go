@@ -18,6 +18,9 @@ func TestBatchesAreEqual(t *testing.T) {
 		for _, noise := range []string{pix2pix.NoisePhilox, pix2pix.NoiseTorch} {
 			p := pix2pix.Params{Prompt: "make it blue", Steps: 4, GuidanceScale: 7.5, ImageGuidanceScale: 1.5, Scheduler: scheduler, Noise: noise, Seed: 3}
 			single, together := start(t, e, p), start(t, e, p)
+			if err := together.Warm(t.Context(), 2, w, h); err != nil {
+				t.Fatal(err)
+			}
 			if !together.Batches() {
 				t.Fatal("the tiny UNet takes one picture at a time only")
 			}

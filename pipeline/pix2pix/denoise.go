@@ -44,6 +44,29 @@ func (s *Session) denoise(ctx context.Context, pictures []Picture) error {
 	return nil
 }
 
+// Warm runs every network once on n pictures of a size, as EditBatch will.
+func (s *Session) Warm(ctx context.Context, n, width, height int) error {
+	pictures := make([]Picture, n)
+	for i := range pictures {
+		pictures[i].Source = make([]float32, 3*width*height)
+		pictures[i].Edited = pictures[i].Source
+	}
+	if err := s.check(pictures, width, height); err != nil {
+		return fmt.Errorf("warm up: %w", err)
+	}
+	e := s.editor
+	s.use(n, area{channels: e.channels, height: height / e.factor, width: width / e.factor})
+	if err := s.encodePicture(ctx, pictures[0].Source, 0); err != nil {
+		return err
+	}
+	s.load(&s.schedule.steps[0])
+	if err := s.run(ctx, e.unet.model, s.unetIn, s.unetOut); err != nil {
+		return fmt.Errorf("warm up: run the unet: %w", err)
+	}
+	clear(s.latents)
+	return s.decodePicture(ctx, pictures[0].Edited, 0)
+}
+
 // draw fills dst with the noise of each picture and counts its time.
 func (s *Session) draw(dst []float32, draw int, pictures []Picture) {
 	begin := time.Now()

@@ -67,7 +67,7 @@ func (e *Editor) openText(ctx context.Context, dir string, load tensor.Loader) e
 	if e.tokenizer, err = text.Load(filepath.Join(dir, "tokenizer")); err != nil {
 		return err
 	}
-	g, err := openGraph(ctx, dir, "text_encoder", load)
+	g, err := openGraph(ctx, dir, textPart, load)
 	if err != nil {
 		return err
 	}
@@ -89,14 +89,14 @@ func (e *Editor) openText(ctx context.Context, dir string, load tensor.Loader) e
 }
 
 func (e *Editor) openGraphs(ctx context.Context, dir string, load tensor.Loader) error {
-	g, err := openGraph(ctx, dir, "unet", load)
+	g, err := openGraph(ctx, dir, unetPart, load)
 	if err != nil {
 		return err
 	}
 	if e.unet, err = g.unet(); err != nil {
 		return err
 	}
-	if g, err = openGraph(ctx, dir, "vae_encoder", load); err != nil {
+	if g, err = openGraph(ctx, dir, encoderPart, load); err != nil {
 		return err
 	}
 	e.toLatents, err = g.vae(port{"the picture", []string{"sample"}, []int{4}, isFloat},
@@ -104,7 +104,7 @@ func (e *Editor) openGraphs(ctx context.Context, dir string, load tensor.Loader)
 	if err != nil {
 		return err
 	}
-	if g, err = openGraph(ctx, dir, "vae_decoder", load); err != nil {
+	if g, err = openGraph(ctx, dir, decoderPart, load); err != nil {
 		return err
 	}
 	e.toPicture, err = g.vae(port{"the latents", []string{"latent_sample"}, []int{4}, isFloat},

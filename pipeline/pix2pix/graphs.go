@@ -20,9 +20,28 @@ type graph struct {
 	model tensor.Model
 }
 
+// parts are the subfolders of the networks.
+const (
+	textPart    = "text_encoder"
+	unetPart    = "unet"
+	encoderPart = "vae_encoder"
+	decoderPart = "vae_decoder"
+)
+
+// Graphs returns the files of the graphs that Open loads from a folder.
+func Graphs(dir string) []string {
+	var files []string
+	for _, part := range []string{textPart, unetPart, encoderPart, decoderPart} {
+		files = append(files, graphFile(dir, part))
+	}
+	return files
+}
+
+func graphFile(dir, part string) string { return filepath.Join(dir, part, "model.onnx") }
+
 // openGraph loads part/model.onnx.
 func openGraph(ctx context.Context, dir, part string, load tensor.Loader) (graph, error) {
-	g := graph{path: filepath.Join(dir, part, "model.onnx")}
+	g := graph{path: graphFile(dir, part)}
 	if _, err := os.Stat(g.path); err != nil {
 		return g, missing(err)
 	}

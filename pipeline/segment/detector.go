@@ -101,6 +101,28 @@ func Open(ctx context.Context, dir string, load tensor.Loader) (*Detector, error
 	return d, nil
 }
 
+// Graphs returns the files of the graphs that Open loads from a folder, as far as
+// they are there.
+func Graphs(dir string) []string {
+	var files []string
+	add := func(names []string) bool {
+		path, err := find(dir, names)
+		if err == nil {
+			files = append(files, path)
+		}
+		return err == nil
+	}
+	add(textFiles)
+	if !add(frameFiles) {
+		add(visionFiles)
+		add(detectorFiles)
+	}
+	if track.Present(dir) {
+		files = append(files, track.Graphs(dir)...)
+	}
+	return files
+}
+
 // openNetwork prefers the fused graph: the features between the two others are
 // the largest arrays there are.
 func (d *Detector) openNetwork(ctx context.Context, dir string, load tensor.Loader) error {

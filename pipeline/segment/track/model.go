@@ -64,6 +64,11 @@ type graph struct {
 	fed  []*tensor.Tensor
 }
 
+// Graphs returns the files of the graphs that Open loads from a folder.
+func Graphs(dir string) []string {
+	return []string{filepath.Join(dir, initFile), filepath.Join(dir, stepFile), filepath.Join(dir, memoryFile)}
+}
+
 // Present reports whether a folder has a tracker.
 func Present(dir string) bool {
 	return slices.ContainsFunc([]string{initFile, stepFile, memoryFile}, func(name string) bool {

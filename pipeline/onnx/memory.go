@@ -1,0 +1,90 @@
+package onnx
+
+import (
+	"fmt"
+	"os"
+
+	"uredit/pipeline/fault"
+)
+
+const (
+	megabyte = 1e6
+	gigabyte = 1e9
+
+	// A card's memory besides the weights: what the library and its kernels
+	// take, and for what networks hold while they run half of the weights again,
+	// which for large pictures is near enough and for the rest too much.
+	kernelBytes = 600 * megabyte
+	workShare   = 0.5
+	mostWork    = 4 * gigabyte
+)
+
+// needed returns the bytes that graphs with so many bytes of weights take.
+func needed(weights int64) int64 {
+	return weights + kernelBytes + int64(min(workShare*float64(weights), mostWork))
+}
+
+// card returns what the driver says of the device's card; false for the CPU, and
+// where the driver does not say.
+func (d *Device) card() (card, bool) {
+	if d.cuda < 0 {
+		return card{}, false
+	}
+	list, set := os.LookupEnv("CUDA_VISIBLE_DEVICES")
+	id := visible(d.cuda, list, set)
+	if id == "" {
+		return card{}, false
+	}
+	c, err := lookUp(managementLibrary, id)
+	return c, err == nil
+}
+
+// Fits returns an error with code fault.DeviceMemory when graphs whose files hold
+// so many bytes do not fit into what is free on the card. What is not known fits:
+// the CPU's memory, that of a part of a card.
+func (d *Device) Fits(bytes int64) error {
+	c, known := d.card()
+	if !known {
+		return nil
+	}
+	return c.fits(d.name, bytes)
+}
+
+func (c card) fits(device string, bytes int64) error {
+	need := needed(bytes)
+	if need <= c.free {
+		return nil
+	}
+	f := fault.New(fault.DeviceMemory,
+		"end other work on the card (`nvidia-smi` shows it), export the models with --fp16, or use a card with more memory",
+		fmt.Errorf("device %s (%s): the models need about %s, of them %s for weights; %s of %s are free",
+			device, c.name, size(need), size(bytes), size(c.free), size(c.total)))
+	f.Retryable = true
+	return f
+}
+
+func size(bytes int64) string { return fmt.Sprintf("%.1f GB", float64(bytes)/gigabyte) }
+
+// Batch returns how many frames the device should edit at once: 1 on the CPU, more
+// on a card with much free memory.
+func (d *Device) Batch() int {
+	c, known := d.card()
+	if !known {
+		return 1
+	}
+	return c.batch()
+}
+
+func (c card) batch() int {
+	switch {
+	case c.free >= 32*gigabyte:
+		return 4
+	case c.free >= 15*gigabyte:
+		return 2
+	}
+	return 1
+}
+
+// Warm reports whether the first run with a new shape takes far longer than
+// those after it.
+func (d *Device) Warm() bool { return d.cuda >= 0 }

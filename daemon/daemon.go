@@ -47,6 +47,7 @@ type Daemon struct {
 	stopping   chan struct{}  // closed when nothing more is taken
 	pause      time.Duration  // before a step is tried again, the first time
 	observe    func(Condition)
+	pausing    pausing   // what markers ask of this host
 	condition  Condition // as far as it is known since the last look
 	reload     chan config.Config
 	ended      chan struct{}         // closed when Run returned

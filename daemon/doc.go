@@ -6,11 +6,13 @@
 // Below the spool's root:
 //
 //	inbox/                         users drop NAME.yaml, NAME.yml, NAME.json or NAME/request.yaml
-//	control/                       users drop markers: J.cancel or JOBID.cancel, PAUSE
+//	control/                       users drop markers; JOB is a J or a job_id: JOB.cancel, JOB.hold, JOB.release,
+//	                               JOB.prio-N, JOB.retry; admins also PAUSE, DRAIN, PAUSE.HOST, DRAIN.HOST
 //	rejected/J-NAME/               a request that is not a job: the file, reason.json, reason.txt
 //	failed/J/                      a job that ended badly: request.yaml, reason.json, reason.txt
 //	done/YYYY-MM-DD/J.eEEEE.yaml   a job that ended well
 //	spool/queue/                   accepted, waiting for a device
+//	spool/held/                    accepted, held back by a user
 //	spool/active/                  claimed or running, each name with the process that holds it
 //	spool/requests/J.yaml          the requests of live jobs, as they were accepted
 //	spool/ids/                     job ids in use, each a file that names J
@@ -62,7 +64,11 @@
 //	fence.go     what keeps an attempt out that lost its job
 //	record.go    terminal records, releases
 //	recover.go   what a dead process left
-//	markers.go   what users ask for in control/
+//	markers.go   what users ask for in control/: cancelling
+//	wishes.go    the same: holding, ordering, retrying; pausing and draining hosts
+//	fair.go      in which order jobs run
+//	hosts.go     heartbeats, take-over from dead hosts, stopping when cut off
+//	publish.go   from a finished edit to its public names
 //	models.go    which model a request may name
 //	condition.go how the daemon does, for whoever supervises it; reload
 //

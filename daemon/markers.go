@@ -9,7 +9,6 @@ import (
 	"strconv"
 
 	"uredit/daemon/config"
-	"uredit/daemon/document"
 	"uredit/daemon/job"
 	"uredit/daemon/spool"
 )
@@ -27,16 +26,20 @@ func (d *Daemon) obey() (paused bool) {
 		return false
 	}
 	for _, m := range markers {
-		switch {
-		case m.Verb == "cancel":
-			d.note.trouble("control/"+m.Name, d.cancel(m))
-		case d.admin(m.UID):
-			paused = true
-		default:
-			d.note.trouble("control/"+m.Name, fmt.Errorf("%s may not pause the spool: it is no admin", userName(m.UID)))
+		var err error
+		switch m.Verb {
+		case spool.MarkCancel:
+			err = d.cancel(m)
+		case spool.MarkHold, spool.MarkRelease, spool.MarkPriority:
+			err = d.wish(m)
+		case spool.MarkRetry:
+			err = d.retry(m)
+		}
+		if !errors.Is(err, spool.ErrLost) { // lost: it is another host's to obey, or the next look's
+			d.note.trouble("control/"+m.Name, err)
 		}
 	}
-	return paused
+	return d.rest(markers)
 }
 
 // cancel ends the job that a marker names: claimed, waiting or running. A marker of
@@ -52,11 +55,16 @@ func (d *Daemon) cancel(m spool.Marker) error {
 	if err != nil {
 		return err
 	}
+	cause := &cancelledError{by: userName(m.UID)}
+	if j == "" {
+		if done, err := d.cancelUnclaimed(m, cause); done || err != nil {
+			return err
+		}
+	}
 	if why := d.refuse(m, j, owner); why != "" {
 		d.log.Warn("marker removed", "marker", m.Name, "by", userName(m.UID), "why", why)
 		return d.spool.Unmark(m)
 	}
-	cause := &cancelledError{by: userName(m.UID)}
 	if d.dispatcher.Cancel(func(w *work) bool { return w.claim.Job == j }, cause) == 0 {
 		if err := d.cancelWaiting(j, cause); err != nil {
 			return err
@@ -70,7 +78,7 @@ func (d *Daemon) refuse(m spool.Marker, j string, owner int) string {
 	if j == "" {
 		return "no live job has this name"
 	}
-	if claimed, err := spool.ClaimTime(j); err == nil && m.ModTime.Before(claimed) {
+	if m.ModTime.Before(d.began(j)) {
 		return "it is older than the job"
 	}
 	if m.UID != owner && !d.admin(m.UID) {
@@ -94,19 +102,18 @@ func (d *Daemon) cancelWaiting(j string, cause *cancelledError) error {
 		}
 		return err
 	}
-	queue, err := d.spool.Queue()
+	q, err := d.waiting(j)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(queue, func(q spool.QueueName) bool { return q.Job == j })
-	if i < 0 {
+	if q.Job == "" {
 		return fmt.Errorf("cancel %s: it is neither queued nor running here: %w", j, spool.ErrLost)
 	}
 	w, err := d.source.read(j)
 	if err != nil {
 		return err
 	}
-	if w.claim, err = d.spool.Take(queue[i]); err != nil {
+	if w.claim, err = d.spool.Take(q); err != nil {
 		return err
 	}
 	return d.fail(w, why)
@@ -119,12 +126,7 @@ func (d *Daemon) claimOf(jobID string) *spool.Claim {
 		if err != nil {
 			return false
 		}
-		m, fault := document.Parse(requestFile(c), data, job.MaxRequestBytes)
-		if fault != nil {
-			return false
-		}
-		id, _ := names(m)
-		return id == jobID
+		return jobIDIn(data) == jobID
 	})
 	if i < 0 {
 		return nil

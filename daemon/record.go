@@ -83,7 +83,7 @@ func (d *Daemon) recordDone(w *work) error {
 // requeue gives a job back that did not end.
 func (d *Daemon) requeue(w *work, m spool.Mark) error {
 	err := d.persist(w, func() error {
-		_, err := d.spool.Requeue(w.claim, rank(&w.request), m)
+		_, err := d.spool.Requeue(w.claim, d.rankOf(w), m)
 		return err
 	})
 	return d.lost(w, err)

@@ -91,7 +91,7 @@ func (d *Daemon) settleOne(c *spool.Claim) error {
 		d.log.Warn("tell of a job that waits again", "job", c.Job, "err", err)
 	}
 	d.log.Info("queued again: its daemon died", "job", c.Job, "crashes", c.Crashes, "suspect", c.Suspect)
-	_, err = d.spool.Requeue(c, rank(&w.request), spool.Unmarked)
+	_, err = d.spool.Requeue(c, d.rankOf(w), spool.Unmarked)
 	return err
 }
 

@@ -257,6 +257,8 @@ func (r *runner) judge(ctx context.Context, w *work, failure error) ending {
 		return ending{left: true}
 	case errors.Is(failure, spool.ErrLost), errors.Is(cause, errTaken):
 		return ending{again: errTaken.Error()} // said to nobody: the attempt is shut out
+	case errors.Is(cause, errDrained):
+		return ending{again: "its host is drained; the job goes on elsewhere, or when that is over"}
 	case errors.Is(cause, errSilent):
 		return ending{again: "its host lost the spool for a while; the job is tried again"}
 	case byUser:

@@ -38,6 +38,7 @@ type source struct {
 
 	mu      sync.Mutex
 	paused  bool
+	turns   turns
 	silent  bool                // this host's heartbeat does not get through
 	inputs  map[string]sighting // by job
 	delays  map[string]delay    // by job
@@ -56,6 +57,7 @@ type delay struct {
 func newSource(sp *spool.Spool, set *roots.Set, note *notebook) *source {
 	return &source{
 		spool: sp, roots: set, note: note, age: inputAge, retry: retryAfter,
+		turns:  newTurns(),
 		inputs: map[string]sighting{}, delays: map[string]delay{}, unsure: map[string]spool.QueueName{},
 	}
 }
@@ -111,6 +113,7 @@ func (s *source) Take(ctx context.Context, idle bool) (w *work, alone, ok bool, 
 		return nil, false, false, nil
 	}
 	queue = slices.AppendSeq(queue, maps.Values(s.unsure))
+	s.turns.order(queue, time.Now(), s.spool.Submitter)
 	s.forget(queue)
 	for _, q := range queue {
 		if time.Now().Before(s.delays[q.Job].until) {
@@ -139,6 +142,7 @@ func (s *source) Take(ctx context.Context, idle bool) (w *work, alone, ok bool, 
 		if err != nil {
 			continue
 		}
+		s.turns.took(q.Job)
 		return w, q.Alone(), true, nil
 	}
 	return nil, false, false, nil

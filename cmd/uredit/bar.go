@@ -88,6 +88,8 @@ func waiting(s snapshot) string {
 		return "a host examines the request"
 	case inQueue:
 		return "waiting for a device"
+	case held:
+		return "on hold; uredit release lets it run"
 	}
 	return ""
 }

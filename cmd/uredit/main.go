@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"uredit/daemon/spool"
 )
 
 const usage = `uredit edits videos by text, through a spool that uredit daemons watch.
@@ -27,6 +29,11 @@ Usage: uredit [--spool DIR] [-o table|json] COMMAND ...
   show JOB                      everything that is known of a job
   logs [-f] JOB                 its log; -f follows it to the job's end
   cancel JOB                    end a job, or take its request back
+  retry JOB                     run a failed job once more, as a new job
+  priority JOB N                let a waiting job run sooner (9) or later (0)
+  hold JOB, release JOB         keep a waiting job back, let it run
+  pause, drain, resume [HOST]   one host, or all, begins no job; when drained,
+                                what runs there goes on elsewhere (admins)
   validate FILE...              check request files; - reads standard input
 
 JOB is a job_id, the spool's own token of a job, an output_dir, or the path of
@@ -108,6 +115,20 @@ func dispatch(ctx context.Context, args []string, std stdio) error {
 		return c.logs(ctx, rest)
 	case "cancel":
 		return c.cancel(rest)
+	case "retry":
+		return c.retry(rest)
+	case "priority":
+		return c.priority(rest)
+	case "hold":
+		return c.ask(name, spool.MarkHold, "asked for it to be held back", rest)
+	case "release":
+		return c.ask(name, spool.MarkRelease, "asked for it to run", rest)
+	case "pause":
+		return c.rest(name, spool.MarkPause, rest)
+	case "drain":
+		return c.rest(name, spool.MarkDrain, rest)
+	case "resume":
+		return c.resume(rest)
 	case "validate":
 		return c.validate(rest)
 	case "help":

@@ -22,6 +22,7 @@ const (
 	inInbox  place = "inbox"
 	checking place = "checking" // claimed, and not yet accepted or rejected
 	inQueue  place = "queue"
+	held     place = "held" // waits, and a user holds it back
 	running  place = "running"
 	done     place = "done"
 	failed   place = "failed"
@@ -97,15 +98,15 @@ func (v view) inbox() ([]entry, error) {
 // between the two is seen.
 func (v view) live() ([]entry, error) {
 	var active, queue []entry
-	for _, dir := range []string{spool.ActiveDir, spool.QueueDir, spool.ActiveDir} {
+	for _, dir := range []string{spool.ActiveDir, spool.QueueDir, spool.HeldDir, spool.ActiveDir} {
 		files, err := readDir(v.path(dir))
 		if err != nil {
 			return nil, err
 		}
 		for _, f := range files {
-			if dir == spool.QueueDir {
+			if waits := waitingPlace(dir); waits != nowhere {
 				if q, err := spool.ParseQueue(f.Name()); err == nil {
-					queue = append(queue, v.claimed(inQueue, dir, f.Name(), q.Job, q.Enqueued))
+					queue = append(queue, v.claimed(waits, dir, f.Name(), q.Job, q.Enqueued))
 				}
 			} else if a, err := spool.ParseActive(f.Name()); err == nil {
 				claim, _ := spool.ClaimTime(a.Job) // the name was parsed
@@ -118,6 +119,17 @@ func (v view) live() ([]entry, error) {
 	slices.SortStableFunc(active, func(a, b entry) int { return strings.Compare(a.token, b.token) })
 	slices.SortStableFunc(queue, func(a, b entry) int { return strings.Compare(a.name, b.name) })
 	return unique(append(active, queue...)), nil
+}
+
+// waitingPlace returns where the jobs of a directory wait, if they do.
+func waitingPlace(dir string) place {
+	switch dir {
+	case spool.QueueDir:
+		return inQueue
+	case spool.HeldDir:
+		return held
+	}
+	return nowhere
 }
 
 // activity tells what is done with a job that a host holds. The daemon keeps a

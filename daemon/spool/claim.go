@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -234,8 +233,10 @@ func (s *Spool) Request(job string) ([]byte, error) {
 // Forget removes the accepted request of a job that is over and holds no
 // reservation any more.
 func (s *Spool) Forget(job string) error {
-	if err := s.root.Remove(requestFile(job)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("forget %s: %w", job, err)
+	for _, file := range []string{rankFile(job), requestFile(job)} {
+		if err := s.root.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("forget %s: %w", job, err)
+		}
 	}
 	return nil
 }
@@ -243,17 +244,10 @@ func (s *Spool) Forget(job string) error {
 // Queue lists the waiting jobs, the next one first. Names that are no queue
 // names are left alone.
 func (s *Spool) Queue() ([]QueueName, error) {
-	entries, err := list(s.root, QueueDir)
+	queue, err := s.queueNames(QueueDir)
 	if err != nil {
 		return nil, fmt.Errorf("read queue: %w", err)
 	}
-	var queue []QueueName
-	for _, e := range entries {
-		if q, err := ParseQueue(e.Name()); err == nil {
-			queue = append(queue, q)
-		}
-	}
-	slices.SortStableFunc(queue, func(a, b QueueName) int { return strings.Compare(a.String(), b.String()) })
 	return queue, nil
 }
 

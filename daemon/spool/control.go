@@ -5,22 +5,32 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strings"
 	"syscall"
 	"time"
 )
 
+// The verbs of markers.
+const (
+	MarkPause    = "PAUSE"   // a host, or all, begins no job and claims nothing
+	MarkDrain    = "DRAIN"   // the same, and what runs ends within the drain timeout or waits again
+	MarkCancel   = "cancel"  // a job, wherever it is
+	MarkHold     = "hold"    // a waiting job stays
+	MarkRelease  = "release" // a job on hold waits again
+	MarkRetry    = "retry"   // a job that ended badly is dropped once more
+	MarkPriority = "prio"    // a waiting job has another priority
+)
+
 // A Marker is an empty file in control/ by which a user asks for something.
 type Marker struct {
-	Name    string // "test_001.cancel", "PAUSE"
-	Subject string // J or a job_id; "" for PAUSE
-	Verb    string // "cancel", "PAUSE"
-	UID     int    // its owner
-	ModTime time.Time
+	Name     string // "test_001.cancel", "PAUSE", "DRAIN.gpu-1", "test_001.prio-9"
+	Verb     string // MarkPause ...
+	Subject  string // J or a job_id; of MarkPause and MarkDrain a host, "" for all
+	Priority int    // of MarkPriority: 9 runs first
+	UID      int    // its owner
+	ModTime  time.Time
 }
 
-// Markers lists the markers of this version: SUBJECT.cancel and PAUSE. Other
-// files in control are left alone.
+// Markers lists the markers. Other files in control are left alone.
 func (s *Spool) Markers() ([]Marker, error) {
 	entries, err := s.listShared(ControlDir)
 	if err != nil {
@@ -28,15 +38,8 @@ func (s *Spool) Markers() ([]Marker, error) {
 	}
 	var markers []Marker
 	for _, e := range entries {
-		m := Marker{Name: e.Name()}
-		switch {
-		case junk(m.Name) || !e.Type().IsRegular():
-			continue
-		case m.Name == "PAUSE":
-			m.Verb = m.Name
-		case strings.HasSuffix(m.Name, ".cancel"):
-			m.Subject, m.Verb = strings.TrimSuffix(m.Name, ".cancel"), "cancel"
-		default:
+		m, known := parseMarker(e.Name())
+		if !known || junk(e.Name()) || !e.Type().IsRegular() {
 			continue
 		}
 		info, err := e.Info()

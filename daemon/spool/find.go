@@ -29,17 +29,17 @@ func (s *Spool) find(job string) (file string, err error) {
 }
 
 // eachLive calls f with each live job and its file until f returns true. A job
-// that moves between the two directories is seen in one of them: active is
-// listed before and after the queue.
+// that moves between the directories is seen in one of them: those that it may
+// have moved to are listed once more.
 func (s *Spool) eachLive(f func(job, file string) bool) error {
-	for _, dir := range []string{ActiveDir, QueueDir, ActiveDir} {
+	for _, dir := range []string{ActiveDir, QueueDir, HeldDir, QueueDir, ActiveDir} {
 		entries, err := list(s.root, dir)
 		if err != nil {
 			return err
 		}
 		for _, e := range entries {
 			var job string
-			if dir == QueueDir {
+			if dir != ActiveDir {
 				q, err := ParseQueue(e.Name())
 				if err == nil {
 					job = q.Job

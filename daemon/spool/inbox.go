@@ -20,6 +20,7 @@ type Entry struct {
 	Size    int64
 	ModTime time.Time
 	Inode   uint64
+	UID     int // its owner
 }
 
 // Base returns the name that a person gave the request, without its ending.
@@ -115,7 +116,7 @@ func (s *Spool) look(name string) (Entry, error) {
 }
 
 func entryOf(name string, st *unix.Stat_t) Entry {
-	return Entry{Name: name, Size: st.Size, ModTime: time.Unix(st.Mtim.Unix()), Inode: st.Ino}
+	return Entry{Name: name, Size: st.Size, ModTime: time.Unix(st.Mtim.Unix()), Inode: st.Ino, UID: int(st.Uid)}
 }
 
 // inboxParent opens the directory of a request. A directory in the inbox is

@@ -146,7 +146,7 @@ func TestPeek(t *testing.T) {
 func TestMarkers(t *testing.T) {
 	s := newSpool(t)
 	control := filepath.Join(s.Path(), ControlDir)
-	for _, name := range []string{"test_001.cancel", "PAUSE", ".x.cancel", "notes.txt", "x.retry"} {
+	for _, name := range []string{"test_001.cancel", "PAUSE", ".x.cancel", "notes.txt", "x.unknown"} {
 		os.WriteFile(filepath.Join(control, name), nil, 0o644)
 	}
 	os.Mkdir(filepath.Join(control, "dir.cancel"), 0o755)

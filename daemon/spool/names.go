@@ -164,9 +164,9 @@ func ParseInstance(s string) (Instance, error) {
 	return Instance{Host: m[1], HostID: m[2], BootID: m[3], Started: m[4], Random: m[5]}, nil
 }
 
-// newInstance names this process. Only characters that no other part of a
-// name uses remain of the host's name.
-func newInstance(host, hostID, bootID string, started time.Time) Instance {
+// HostName returns a host's name as the spool spells it: only characters that no
+// other part of a name uses remain, at most 32.
+func HostName(host string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r < 128 && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') {
 			return r
@@ -174,10 +174,15 @@ func newInstance(host, hostID, bootID string, started time.Time) Instance {
 		return '-'
 	}, host)
 	if clean == "" {
-		clean = "host"
+		return "host"
 	}
+	return clean[:min(len(clean), 32)]
+}
+
+// newInstance names this process.
+func newInstance(host, hostID, bootID string, started time.Time) Instance {
 	return Instance{
-		Host:    clean[:min(len(clean), 32)],
+		Host:    HostName(host),
 		HostID:  hostID,
 		BootID:  bootID,
 		Started: base36(started.UnixMilli(), 9),

@@ -208,7 +208,7 @@ func (s *Spool) takeOver(r *Recovery, n ActiveName, m Mark, accepted bool) error
 // sweep removes what this host's dead instances left beside names: temporary
 // files and heartbeats.
 func (s *Spool) sweep() error {
-	for _, dir := range []string{InboxDir, ControlDir, RejectedDir, FailedDir, DoneDir, QueueDir, ActiveDir, RequestsDir, IDsDir, HostsDir} {
+	for _, dir := range []string{InboxDir, ControlDir, RejectedDir, FailedDir, DoneDir, QueueDir, HeldDir, ActiveDir, RequestsDir, IDsDir, HostsDir} {
 		if err := s.write.sweep(s.root, dir); err != nil {
 			return err
 		}

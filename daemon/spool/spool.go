@@ -20,6 +20,7 @@ const (
 	FailedDir   = "failed"
 	DoneDir     = "done"
 	QueueDir    = "spool/queue"
+	HeldDir     = "spool/held" // waiting jobs that a user holds back
 	ActiveDir   = "spool/active"
 	RequestsDir = "spool/requests" // the accepted requests, J.yaml each
 	IDsDir      = "spool/ids"      // job ids in use
@@ -168,7 +169,7 @@ func makeTree(root *os.Root) error {
 	}{
 		{InboxDir, shared}, {ControlDir, shared},
 		{RejectedDir, 0o755}, {FailedDir, 0o755}, {DoneDir, 0o755},
-		{"spool", 0o755}, {QueueDir, 0o755}, {ActiveDir, 0o755}, {RequestsDir, 0o755}, {IDsDir, 0o755}, {HostsDir, 0o755},
+		{"spool", 0o755}, {QueueDir, 0o755}, {HeldDir, 0o755}, {ActiveDir, 0o755}, {RequestsDir, 0o755}, {IDsDir, 0o755}, {HostsDir, 0o755},
 	} {
 		err := root.Mkdir(d.name, 0o755)
 		if errors.Is(err, fs.ErrExist) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"time"
 )
 
 // TakeOver makes this process's own what dead instances of other hosts hold.
@@ -65,6 +66,31 @@ func (s *Spool) Adopt(n ActiveName) (*Claim, error) {
 		return nil, fmt.Errorf("take up %s: %w", n.Job, err)
 	}
 	return c, nil
+}
+
+// AcceptedAt returns when a job was accepted, by the clock of the file server.
+func (s *Spool) AcceptedAt(job string) (time.Time, error) {
+	info, err := s.root.Lstat(requestFile(job))
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look for the request of %s: %w", job, err)
+	}
+	return info.ModTime(), nil
+}
+
+// Undecided reports whether another instance holds a request that is neither
+// accepted nor rejected yet.
+func (s *Spool) Undecided() (bool, error) {
+	names, err := s.active()
+	if err != nil {
+		return false, fmt.Errorf("look for undecided requests: %w", err)
+	}
+	accepted, err := s.accepted()
+	if err != nil {
+		return false, fmt.Errorf("look for undecided requests: %w", err)
+	}
+	return slices.ContainsFunc(names, func(n ActiveName) bool {
+		return n.Instance != s.instance && !accepted[n.Job]
+	}), nil
 }
 
 // Accepted reports whether a job's request was accepted. Other jobs are to be

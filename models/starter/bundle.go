@@ -56,9 +56,9 @@ type thresholds struct {
 	HoleArea int     `json:"fill_hole_area"`
 }
 
-// build returns the bundle's files by slash-separated path. detector and edges
-// are the networks' files as they are packaged; notice is the text of NOTICE.
-func build(detectorFile, edges []byte, notice string) (map[string][]byte, error) {
+// build returns the bundle's files by slash-separated path. notice is the text of
+// NOTICE.
+func build(n networks, notice string) (map[string][]byte, error) {
 	builtin := models.BuiltinFiles()
 	data, err := fs.ReadFile(builtin, models.ManifestName)
 	if err != nil {
@@ -68,7 +68,7 @@ func build(detectorFile, edges []byte, notice string) (map[string][]byte, error)
 	if err != nil {
 		return nil, fmt.Errorf("read the built-in bundle: %w", err)
 	}
-	s := sources{detector: detectorFile, edges: edges}
+	s := sources{networks: n}
 	for name, to := range map[string]*[]byte{"sam3/vision_encoder.onnx": &s.colours, "sam3/detector.onnx": &s.surfaces} {
 		if *to, err = fs.ReadFile(builtin, name); err != nil {
 			return nil, err

@@ -17,6 +17,8 @@ const (
 	margin = 0.1
 	// edgeSize is the side of the edge network's pictures.
 	edgeSize = 320
+	// kindSize is the same of the network of kinds.
+	kindSize = 257
 	// steepness is the logit of a sample that is wholly inside.
 	steepness = 10
 	// ownColour is the part of a thing that must have a colour for the thing to
@@ -28,10 +30,16 @@ const (
 	colourQueries = 4
 )
 
-// sources are the graphs that others made.
-type sources struct {
+// networks are the trained networks, as they are packaged.
+type networks struct {
 	detector []byte // boxes of 80 nouns, TensorFlow Lite
+	kinds    []byte // what each sample is, of 21 kinds, TensorFlow Lite
 	edges    []byte // one object's edges, ONNX
+}
+
+// sources are the graphs that are put together.
+type sources struct {
+	networks
 	colours  []byte // names each sample's colour, ONNX: the built-in bundle's vision_encoder
 	surfaces []byte // masks of colours, ONNX: the built-in bundle's detector
 }
@@ -76,12 +84,17 @@ func (g *detectorGraph) any(x string) string {
 func (g *detectorGraph) splice(b ops, data []byte, prefix string, in map[string]string, wanted ...string) []string {
 	out, err := b.Splice(data, prefix, in, wanted...)
 	if err != nil {
-		if g.err == nil {
-			g.err = err
-		}
+		g.fail(err)
 		return make([]string, len(wanted))
 	}
 	return out
+}
+
+// fail keeps the first error.
+func (g *detectorGraph) fail(err error) {
+	if g.err == nil {
+		g.err = err
+	}
 }
 
 var mapNames = []string{"det_fpn_0", "det_fpn_1", "det_fpn_2"}

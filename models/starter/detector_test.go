@@ -1,6 +1,7 @@
 package starter
 
 import (
+	"os"
 	"slices"
 	"testing"
 
@@ -87,15 +88,46 @@ func found(scores, masks []float32) (centres [][2]int) {
 	return centres
 }
 
-func TestDetector(t *testing.T) {
-	x := testLexicon(t)
+// testGraph returns the detector's graph with networks that tests understand:
+// what is bright is inside, what is blue is a dog.
+func testGraph(t *testing.T, x *lexicon) []byte {
+	t.Helper()
+	kinds, err := os.ReadFile("testdata/kinds.tflite")
+	if err != nil {
+		t.Fatal(err)
+	}
 	g, err := detector(x, sources{
-		edges: brightness(), colours: builtinFile(t, "sam3/vision_encoder.onnx"), surfaces: builtinFile(t, "sam3/detector.onnx"),
+		networks: networks{edges: brightness(), kinds: kinds},
+		colours:  builtinFile(t, "sam3/vision_encoder.onnx"), surfaces: builtinFile(t, "sam3/detector.onnx"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	graph := g.Marshal(nil)
+	return g.Marshal(nil)
+}
+
+// TestKindsFill: what the edge network leaves out and the network of kinds knows
+// belongs to the mask, of a thing of that kind only.
+func TestKindsFill(t *testing.T) {
+	x := testLexicon(t)
+	graph := testGraph(t, x)
+	for name, want := range map[string][2]int{"dog": {199, 199}, "car": {149, 199}} {
+		s := newScene()
+		s.square(x.channel(name), 0.9, [3]float32{0, 0, 1}, 200, 150, 100)
+		s.square(x.channel(name), 0, [3]float32{1, 1, 1}, 100, 150, 100)
+		// Blue to the box's end and beyond, where it does not count.
+		s.square(x.channel(name), 0, [3]float32{0, 0, 1}, 300, 150, 100)
+		s.boxes[0], s.boxes[2] = 75.0/imageSize, 300.0/imageSize
+		got := found(s.ask(t, x, graph, [][]string{{name}}))
+		if len(got) != 1 || max(got[0][0]-want[0], want[0]-got[0][0]) > 4 {
+			t.Errorf("%s: masks around %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestDetector(t *testing.T) {
+	x := testLexicon(t)
+	graph := testGraph(t, x)
 	dog, car := x.channel("dog"), x.channel("car")
 	s := newScene()
 	red, white := [3]float32{0.85, 0.15, 0.15}, [3]float32{1, 1, 1}

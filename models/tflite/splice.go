@@ -9,6 +9,7 @@ import (
 // Operators, numbered as the format's BuiltinOperator numbers them.
 const (
 	opAdd           = 0
+	opAveragePool   = 1
 	opConcatenation = 2
 	opConv          = 3
 	opDepthwise     = 4
@@ -16,6 +17,7 @@ const (
 	opLogistic      = 14
 	opMaxPool       = 17
 	opReshape       = 22
+	opResizeLinear  = 23
 	opResizeNearest = 97
 	opQuantize      = 114
 )
@@ -24,7 +26,9 @@ const (
 // outputs, in the network's order and shapes. input is the value that the
 // network's one input stands for: a picture [1,channels,rows,columns] where the
 // network has [1,rows,columns,channels], in the numbers that 8-bit samples mean
-// there. Weights are written as float32 and sums are exact, where the network
+// there; where the network's end is a picture, so is the output's. Several
+// pictures may come at once as long as the network reshapes none. Weights are
+// written as float32 and sums are exact, where the network
 // itself would round each to 8 bits.
 //
 // Data that is no model gives ErrFormat; operators, element types and options
@@ -94,8 +98,10 @@ func (s *splicer) operator(o operator) error {
 	case opConv, opDepthwise:
 		x, err = s.convolution(o, x)
 	case opMaxPool:
-		x, err = s.maxPool(o, x)
-	case opResizeNearest:
+		x, err = s.pool("MaxPool", o, x)
+	case opAveragePool:
+		x, err = s.pool("AveragePool", o, x) // neither counts what lies outside
+	case opResizeNearest, opResizeLinear:
 		x, err = s.resize(o, x)
 	case opReshape:
 		x, err = s.reshape(o, x)
@@ -148,24 +154,35 @@ func (s *splicer) activation(x string, kind int) (string, error) {
 	return "", fmt.Errorf("activation %d is not known", kind)
 }
 
-// resize stretches to the nearest sample.
+// resize stretches a picture to the shape of the output.
 func (s *splicer) resize(o operator, x string) (string, error) {
-	if s.option(o, 0) != 0 {
-		return "", fmt.Errorf("resizing with aligned corners is not known")
+	first := 2 // after two numbers that are no longer used
+	attributes := []onnxfile.Attr{onnxfile.StringAttr("mode", "linear")}
+	if o.code == opResizeNearest {
+		first = 0
 	}
-	mode := "asymmetric"
-	if s.option(o, 1) != 0 {
-		mode = "half_pixel"
+	corners, centres := s.option(o, first) != 0, s.option(o, first+1) != 0
+	if o.code == opResizeNearest {
+		if corners {
+			return "", fmt.Errorf("resizing to the nearest sample with aligned corners is not known")
+		}
+		attributes = []onnxfile.Attr{onnxfile.StringAttr("mode", "nearest"), onnxfile.StringAttr("nearest_mode", "floor")}
+	}
+	coordinates := "asymmetric"
+	switch {
+	case corners:
+		coordinates = "align_corners"
+	case centres:
+		coordinates = "half_pixel"
 	}
 	shape := s.model.tensors[o.out[0]].shape
 	if len(shape) != 4 {
 		return "", fmt.Errorf("resizing to %v", shape)
 	}
-	return s.OpAttr("Resize", []onnxfile.Attr{
-		onnxfile.StringAttr("mode", "nearest"),
-		onnxfile.StringAttr("coordinate_transformation_mode", mode),
-		onnxfile.StringAttr("nearest_mode", "floor"),
-	}, x, "", "", s.Ints(int64(shape[0]), int64(shape[3]), int64(shape[1]), int64(shape[2]))), nil
+	kept := s.Op("Slice", s.Op("Shape", x), s.Ints(0), s.Ints(2), s.Ints(0)) // pictures and channels
+	sizes := s.OpAttr("Concat", []onnxfile.Attr{onnxfile.IntAttr("axis", 0)}, kept, s.Ints(int64(shape[1]), int64(shape[2])))
+	attributes = append(attributes, onnxfile.StringAttr("coordinate_transformation_mode", coordinates))
+	return s.OpAttr("Resize", attributes, x, "", "", sizes), nil
 }
 
 // reshape takes a picture's samples in the network's order, channels last.

@@ -29,12 +29,15 @@ func (w window) attributes(shape []int) []onnxfile.Attr {
 	}
 	top, bottom := border(shape[1], w.rows, w.strideY, w.dilationY)
 	left, right := border(shape[2], w.columns, w.strideX, w.dilation)
-	return []onnxfile.Attr{
+	list := []onnxfile.Attr{
 		onnxfile.IntsAttr("kernel_shape", int64(w.rows), int64(w.columns)),
 		onnxfile.IntsAttr("strides", int64(w.strideY), int64(w.strideX)),
-		onnxfile.IntsAttr("dilations", int64(w.dilationY), int64(w.dilation)),
 		onnxfile.IntsAttr("pads", top, left, bottom, right),
 	}
+	if w.dilation > 1 || w.dilationY > 1 { // which not every operator has
+		list = append(list, onnxfile.IntsAttr("dilations", int64(w.dilationY), int64(w.dilation)))
+	}
+	return list
 }
 
 // check refuses what would divide by nothing.
@@ -110,7 +113,8 @@ func channelsFirst(weights []float32, out, in, area int, depthwise bool) []float
 	return list
 }
 
-func (s *splicer) maxPool(o operator, x string) (string, error) {
+// pool writes MaxPool and AveragePool.
+func (s *splicer) pool(kind string, o operator, x string) (string, error) {
 	w := window{
 		same: s.option(o, 0) == 0, strideX: s.number(o, 1, 0), strideY: s.number(o, 2, 0),
 		columns: s.number(o, 3, 0), rows: s.number(o, 4, 0), dilation: 1, dilationY: 1,
@@ -119,5 +123,5 @@ func (s *splicer) maxPool(o operator, x string) (string, error) {
 	if err := w.check(shape); err != nil {
 		return "", err
 	}
-	return s.activation(s.OpAttr("MaxPool", w.attributes(shape), x), s.option(o, 5))
+	return s.activation(s.OpAttr(kind, w.attributes(shape), x), s.option(o, 5))
 }

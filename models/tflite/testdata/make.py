@@ -44,6 +44,22 @@ def pool(x, k, stride):
                       for c in range(columns)] for r in range(rows)])
 
 
+def average(x, k, stride):
+    p, rows, columns = padded(x, k, stride, np.nan)
+    return np.array([[np.nanmean(p[r * stride:r * stride + k, c * stride:c * stride + k], (0, 1))
+                      for c in range(columns)] for r in range(rows)])
+
+
+def linear(x, rows, columns):
+    """Corners on corners."""
+    def along(x, n):
+        at = np.arange(n) * (x.shape[0] - 1) / (n - 1)
+        low = np.minimum(at.astype(int), x.shape[0] - 2)
+        part = (at - low).reshape(-1, 1, 1)
+        return x[low] * (1 - part) + x[low + 1] * part
+    return along(along(x, rows).transpose(1, 0, 2), columns).transpose(1, 0, 2)
+
+
 def nearest(x, rows, columns):
     return x[(np.arange(rows) * x.shape[0] // rows)][:, (np.arange(columns) * x.shape[1] // columns)]
 
@@ -207,8 +223,24 @@ def main():
     large = f.op(op.RESIZE_NEAREST_NEIGHBOR, [pooled, size], computed("large", (1, *n.shape)), options,
                  tfl.BuiltinOptions.ResizeNearestNeighborOptions)
 
+    tfl.Pool2DOptionsStart(f.b)
+    tfl.Pool2DOptionsAddPadding(f.b, tfl.Padding.SAME)
+    tfl.Pool2DOptionsAddStrideW(f.b, 2)
+    tfl.Pool2DOptionsAddStrideH(f.b, 2)
+    tfl.Pool2DOptionsAddFilterWidth(f.b, 3)
+    tfl.Pool2DOptionsAddFilterHeight(f.b, 3)
+    options = tfl.Pool2DOptionsEnd(f.b)
+    v = average(s, 3, 2)
+    averaged = f.op(op.AVERAGE_POOL_2D, [total], computed("averaged", (1, *v.shape)), options, tfl.BuiltinOptions.Pool2DOptions)
+    tfl.ResizeBilinearOptionsStart(f.b)
+    tfl.ResizeBilinearOptionsAddAlignCorners(f.b, True)
+    options = tfl.ResizeBilinearOptionsEnd(f.b)
+    i = linear(v, *s.shape[:2])
+    smooth = f.op(op.RESIZE_BILINEAR, [averaged, size], computed("smooth", (1, *i.shape)), options,
+                  tfl.BuiltinOptions.ResizeBilinearOptions)
+
     flat, lists = [], []
-    for name, tensor, value in (("sum", total, s), ("large", large, n)):
+    for name, tensor, value in (("sum", total, s), ("large", large, n), ("smooth", smooth, i)):
         count = value.size // 2
         shape = f.tensor(name + " shape", [3], tfl.TensorType.INT32, np.array([1, count, 2], dtype=np.int32))
         flat.append(f.op(op.RESHAPE, [tensor, shape], computed(name + " list", (1, count, 2))))
@@ -229,4 +261,5 @@ def main():
         "shape": list(result.shape), "output": [round(v, 6) for v in result.ravel().tolist()]}) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"uredit/daemon/config"
+	"uredit/daemon/spool"
 )
 
 // A Condition is how a daemon does at one moment.
@@ -12,6 +13,7 @@ type Condition struct {
 	Devices  int           // all that this daemon works with
 	Busy     int           // those that run a job
 	Queued   int           // jobs that wait for a device, on any host
+	Oldest   time.Time     // when the oldest of them was claimed; zero when none waits
 	Paused   bool          // an admin asked that no job begins
 	Draining bool          // nothing more begins; the daemon ends when no device is busy
 	Grace    time.Duration // how long running jobs may go on in a drain
@@ -39,6 +41,16 @@ func (c Condition) String() string {
 // turnEvery is the longest time between two calls of Options.Observe while
 // the loop is alive, however seldom it looks at the inbox.
 const turnEvery = 5 * time.Second
+
+// oldest returns when the job was claimed that waits longest.
+func oldest(queue []spool.QueueName) (at time.Time) {
+	for _, q := range queue {
+		if t, err := spool.ClaimTime(q.Job); err == nil && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	return at
+}
 
 // turned tells the observer that the loop came round.
 func (d *Daemon) turned(draining bool) {

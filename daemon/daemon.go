@@ -28,6 +28,8 @@ type Options struct {
 	// from then on each time its loop came round, at least every few seconds.
 	// A loop that stands still does not call it. It is to return at once.
 	Observe func(Condition)
+	// Meter counts what the daemon does; nil for nobody.
+	Meter Meter
 }
 
 // A Daemon serves one spool on one host.
@@ -47,7 +49,8 @@ type Daemon struct {
 	stopping   chan struct{}  // closed when nothing more is taken
 	pause      time.Duration  // before a step is tried again, the first time
 	observe    func(Condition)
-	pausing    pausing   // what markers ask of this host
+	pausing    pausing // what markers ask of this host
+	meter      Meter
 	condition  Condition // as far as it is known since the last look
 	reload     chan config.Config
 	ended      chan struct{}         // closed when Run returned
@@ -80,13 +83,16 @@ func New(o Options) (*Daemon, error) {
 		spool: sp, roots: set,
 		intake:   spool.Intake{Settle: cfg.Settle, Complete: job.Complete, Valid: validRequest, Limit: job.MaxRequestBytes},
 		stopping: make(chan struct{}), pause: time.Second,
-		observe: o.Observe, condition: Condition{Devices: len(o.Engines)},
+		observe: o.Observe, meter: o.Meter, condition: Condition{Devices: len(o.Engines)},
 		reload: make(chan config.Config), ended: make(chan struct{}),
 		rounds: make(chan []spool.Instance, 1),
 		at:     func(string) {},
 		clear:  clearAttempts,
 	}
 	d.mine = d.stillMine
+	if d.meter == nil {
+		d.meter = nobody{}
+	}
 	watched := []string{filepath.Join(cfg.Root, spool.InboxDir), filepath.Join(cfg.Root, spool.ControlDir)}
 	d.watcher = watch.New(watched, cfg.PollInterval, o.Log)
 	d.source = newSource(sp, set, d.note)
@@ -181,7 +187,7 @@ func (d *Daemon) look() (again time.Duration, err error) {
 	d.decide()
 	d.settle()
 	if queue, err := d.spool.Queue(); err == nil { // the source says so when it cannot be read
-		d.condition.Queued = len(queue)
+		d.condition.Queued, d.condition.Oldest = len(queue), oldest(queue)
 	}
 	d.dispatcher.Wake()
 	return d.source.again(again), nil

@@ -64,6 +64,7 @@ func (d *Daemon) recordFailed(w *work, why *job.Error) error {
 	if err := d.persist(w, func() error { return d.spool.Fail(w.claim, r.files()) }); err != nil {
 		return d.lost(w, err)
 	}
+	d.meter.JobEnded(outcome(why), why.Code)
 	d.log.Info("failed", "job", w.claim.Job, "job_id", w.request.JobID, "code", why.Code, "why", why.Message)
 	d.leave(w)
 	return nil
@@ -75,6 +76,7 @@ func (d *Daemon) recordDone(w *work) error {
 		return d.lost(w, err)
 	}
 	d.at("recorded")
+	d.meter.JobEnded(job.OutcomeFinished, "")
 	d.log.Info("finished", "job", w.claim.Job, "job_id", w.request.JobID, "output_dir", w.request.OutputDir)
 	d.leave(w)
 	return nil
@@ -86,6 +88,9 @@ func (d *Daemon) requeue(w *work, m spool.Mark) error {
 		_, err := d.spool.Requeue(w.claim, d.rankOf(w), m)
 		return err
 	})
+	if err == nil {
+		d.meter.JobRequeued()
+	}
 	return d.lost(w, err)
 }
 

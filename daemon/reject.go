@@ -46,6 +46,7 @@ func (d *Daemon) reject(c *spool.Claim, data []byte, why error) error {
 	if err != nil {
 		return err
 	}
+	d.meter.JobEnded(job.OutcomeRejected, r.Errors[0].Code)
 	d.log.Info("rejected", "job", c.Job, "from", c.Source, "to", dir, "why", r.Errors.Error())
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"syscall"
+	"time"
 
 	"uredit/daemon/dispatch"
 	"uredit/daemon/job"
@@ -113,7 +114,9 @@ func (r *runner) Run(ctx context.Context, w *work) error {
 // but could not be announced is announced by whoever rolls the job forward.
 func (r *runner) attempt(ctx context.Context, w *work, a *attempt, in *os.File) ending {
 	d := r.daemon
+	began := time.Now().Truncate(time.Millisecond) // as records have it
 	result, failure := a.edit(ctx, r.engine, &w.request, d.models, in, d.at)
+	defer func() { d.measure(a.rep.Stages(), began) }()
 	end := r.judge(ctx, w, failure)
 	if end.left {
 		return end

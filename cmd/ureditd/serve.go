@@ -17,6 +17,7 @@ import (
 	"uredit/daemon"
 	"uredit/daemon/check"
 	"uredit/daemon/config"
+	"uredit/daemon/metrics"
 	"uredit/daemon/sdnotify"
 )
 
@@ -97,7 +98,9 @@ func supervised(ctx context.Context, c console, manager *sdnotify.Manager, hangu
 		return err
 	}
 	s.starting("opening the spool", spoolTimeout)
-	o := daemon.Options{Config: cfg, Models: h.models(os.Getenv), Versions: h.versions(), Log: log, Observe: s.observe}
+	numbers := metrics.New(h.versions())
+	o := daemon.Options{Config: cfg, Models: h.models(os.Getenv), Versions: h.versions(), Log: log, Meter: numbers,
+		Observe: func(c daemon.Condition) { s.observe(c); numbers.Observe(c) }}
 	for _, e := range engines {
 		o.Engines = append(o.Engines, e)
 	}
@@ -109,6 +112,13 @@ func supervised(ctx context.Context, c console, manager *sdnotify.Manager, hangu
 	defer aside.Wait()
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // to the end of the drain
 	defer stop()
+	if cfg.Metrics != "" {
+		run, err := publish(watching, cfg.Metrics, endpoints(s, numbers), log)
+		if err != nil {
+			return errors.Join(err, d.Close())
+		}
+		aside.Go(run)
+	}
 	aside.Go(func() { s.watch(watching) })
 	aside.Go(func() {
 		for {

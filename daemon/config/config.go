@@ -38,6 +38,7 @@ type Config struct {
 	DrainTimeout time.Duration     // how long running jobs may go on after SIGTERM
 	Admins       []string          // users whose markers count for every job, beside root
 	Markers      string            // MarkersOwner or MarkersAnyone
+	Metrics      string            // HOST:PORT of /metrics, /livez and /readyz; "" for none
 	Log          Log
 }
 

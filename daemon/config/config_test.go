@@ -125,6 +125,8 @@ c.yaml:2: roots: "b" is not absolute (hint: write the whole path, from / on)`},
 		{"ffmpeg: \"\"\n", "c.yaml:1: ffmpeg: the name is empty (hint: remove the line to take the one in PATH)"},
 		{"bundle: models\n", `c.yaml:1: bundle: "models" is not absolute (hint: write the whole path, from / on)`},
 		{"markers: all\n", `c.yaml:1: markers: "all" is not known (hint: write owner or anyone)`},
+		{"metrics: 9187\n", `c.yaml:1: metrics: 9187 is not text (hint: write "9187", in quotes)`},
+		{"metrics: localhost\n", `c.yaml:1: metrics: "localhost" is no address (hint: write 127.0.0.1:9187, or :9187 for all of the host's addresses)`},
 		{"model_aliases:\n  a: b\n", `c.yaml:1: model_aliases: a leads to "b", which is not absolute (hint: write the whole path of a bundle's part)`},
 		{"model_aliases:\n  a: 3\n", `c.yaml:2: model_aliases.a: 3 is not text (hint: write "3", in quotes)`},
 	}

@@ -37,6 +37,7 @@ func (c *Config) fields() []field {
 		{key: "drain_timeout", dst: &c.DrainTimeout, live: true},
 		{key: "admins", dst: &c.Admins, live: true},
 		{key: "markers", dst: &c.Markers, live: true},
+		{key: "metrics", dst: &c.Metrics},
 		{key: "log.file", dst: &c.Log.File},
 		{key: "log.level", dst: &c.Log.Level, live: true},
 		{key: "log.max_size", dst: &c.Log.MaxSize},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -140,6 +141,11 @@ func (c *Config) check(m *document.Mapping) {
 	}
 	if c.PollInterval <= 0 {
 		m.Fault("poll_interval", "the daemon cannot look without a pause", "write 2s")
+	}
+	if c.Metrics != "" {
+		if _, port, err := net.SplitHostPort(c.Metrics); err != nil || port == "" {
+			m.Fault("metrics", fmt.Sprintf("%q is no address", c.Metrics), "write 127.0.0.1:9187, or :9187 for all of the host's addresses")
+		}
 	}
 	if c.Markers != MarkersOwner && c.Markers != MarkersAnyone {
 		m.Fault("markers", fmt.Sprintf("%q is not known", c.Markers), "write owner or anyone")

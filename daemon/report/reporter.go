@@ -180,6 +180,13 @@ func (r *Reporter) note(err error) {
 	r.failing = err != nil
 }
 
+// Stages returns the stages of the job so far.
+func (r *Reporter) Stages() []job.StageTime {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.record.Stages)
+}
+
 // Warnings returns what was recorded with Warn so far.
 func (r *Reporter) Warnings() []job.Warning {
 	r.mu.Lock()

@@ -108,7 +108,9 @@ reloads() {
 
 hangs() {
 	mkdir -p /etc/systemd/system/uredit.service.d
-	printf '[Service]\nWatchdogSec=4s\nTimeoutAbortSec=3s\nRestartSec=1s\n' >/etc/systemd/system/uredit.service.d/lab.conf
+	# TimeoutStopSec: where the container has cgroups of version 1, systemd may not
+	# hear that the last process is gone, and waits so long.
+	printf '[Service]\nWatchdogSec=4s\nTimeoutAbortSec=3s\nRestartSec=1s\nTimeoutStopSec=10s\n' >/etc/systemd/system/uredit.service.d/lab.conf
 	systemctl daemon-reload
 	systemctl restart uredit
 	local pid; pid=$(property MainPID)

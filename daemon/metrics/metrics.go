@@ -1,0 +1,203 @@
+// Package metrics counts what a daemon does and writes the numbers in
+// Prometheus's text format. Names have base units and the prefix uredit_; no
+// label grows with the number of jobs.
+package metrics
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"uredit/daemon"
+	"uredit/daemon/job"
+)
+
+// Metrics holds a daemon's numbers. It implements daemon.Meter.
+type Metrics struct {
+	build map[string]string
+
+	mu        sync.Mutex
+	condition daemon.Condition
+	seen      time.Time // of condition; zero before there is one
+	ended     map[job.Outcome]uint64
+	rejected  map[string]uint64 // by code
+	requeued  uint64
+	stages    map[job.State]*stage
+}
+
+// stage is what is known of one stage over all jobs.
+type stage struct {
+	frames uint64
+	took   histogram
+}
+
+// New returns Metrics of a program that is made of the given versions, by the
+// name of each part.
+func New(versions map[string]string) *Metrics {
+	m := &Metrics{build: versions, ended: map[job.Outcome]uint64{}, rejected: map[string]uint64{}, stages: map[job.State]*stage{}}
+	for _, o := range []job.Outcome{job.OutcomeFinished, job.OutcomeFailed, job.OutcomeCancelled, job.OutcomeRejected} {
+		m.ended[o] = 0 // a rate needs a first sample
+	}
+	return m
+}
+
+// Observe takes the daemon's condition.
+func (m *Metrics) Observe(c daemon.Condition) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.condition, m.seen = c, time.Now()
+}
+
+// JobEnded implements daemon.Meter.
+func (m *Metrics) JobEnded(o job.Outcome, code string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended[o]++
+	if o == job.OutcomeRejected {
+		m.rejected[code]++
+	}
+}
+
+// JobRequeued implements daemon.Meter.
+func (m *Metrics) JobRequeued() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.requeued++
+}
+
+// StageEnded implements daemon.Meter.
+func (m *Metrics) StageEnded(t job.StageTime) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.stages[t.Name]
+	if s == nil {
+		s = &stage{}
+		m.stages[t.Name] = s
+	}
+	s.frames += uint64(max(0, t.Frames))
+	s.took.add(t.EndedAt.Sub(t.StartedAt).Seconds())
+}
+
+// bounds are the upper ends of the histogram's buckets, in seconds.
+var bounds = [...]float64{1, 5, 15, 60, 300, 900, 3600, 14400}
+
+// histogram counts durations.
+type histogram struct {
+	buckets [len(bounds) + 1]uint64 // not cumulative; the last is above all bounds
+	sum     float64
+}
+
+func (h *histogram) add(seconds float64) {
+	i, _ := slices.BinarySearch(bounds[:], seconds)
+	h.buckets[i]++
+	h.sum += seconds
+}
+
+// Write writes all numbers.
+func (m *Metrics) Write(out io.Writer) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := &text{}
+	c := m.condition
+	var build []string
+	for _, name := range slices.Sorted(maps.Keys(m.build)) {
+		build = append(build, name, m.build[name])
+	}
+	t.head("uredit_build_info", "gauge", "Versions of the program and of what it uses.")
+	t.sample("uredit_build_info", 1, build...)
+	t.one("uredit_devices", "gauge", "Devices that this daemon works with.", float64(c.Devices))
+	t.head("uredit_jobs", "gauge", "Jobs that run on this host, and jobs that wait in the spool.")
+	t.sample("uredit_jobs", float64(c.Busy), "status", "running")
+	t.sample("uredit_jobs", float64(c.Queued), "status", "queued")
+	oldest := 0.0
+	if !c.Oldest.IsZero() {
+		oldest = max(0, time.Since(c.Oldest).Seconds())
+	}
+	t.one("uredit_queue_oldest_seconds", "gauge", "How long the oldest job has waited since it was claimed.", oldest)
+	t.one("uredit_paused", "gauge", "1 while an admin keeps jobs from beginning.", flag(c.Paused))
+	t.one("uredit_draining", "gauge", "1 while the daemon stops.", flag(c.Draining))
+	t.one("uredit_troubles", "gauge", "Things that do not work now and are tried again.", float64(c.Troubles))
+	if !m.seen.IsZero() {
+		t.one("uredit_loop_age_seconds", "gauge", "Since the daemon's loop last came round.", time.Since(m.seen).Seconds())
+	}
+	t.head("uredit_jobs_total", "counter", "Jobs that ended here since the start, by how.")
+	for _, o := range slices.Sorted(maps.Keys(m.ended)) {
+		t.sample("uredit_jobs_total", float64(m.ended[o]), "outcome", string(o))
+	}
+	t.head("uredit_inbox_rejected_total", "counter", "Requests that are no job, by their first fault.")
+	for _, code := range slices.Sorted(maps.Keys(m.rejected)) {
+		t.sample("uredit_inbox_rejected_total", float64(m.rejected[code]), "reason", code)
+	}
+	t.one("uredit_jobs_requeued_total", "counter", "Attempts that went back into the queue.", float64(m.requeued))
+	m.writeStages(t)
+	_, err := io.WriteString(out, t.String())
+	return err
+}
+
+func (m *Metrics) writeStages(t *text) {
+	stages := slices.SortedFunc(maps.Keys(m.stages), func(a, b job.State) int { return cmp.Compare(a.Rank(), b.Rank()) })
+	t.head("uredit_frames_total", "counter", "Frames that went through a stage.")
+	for _, name := range stages {
+		t.sample("uredit_frames_total", float64(m.stages[name].frames), "stage", string(name))
+	}
+	const took = "uredit_job_stage_duration_seconds"
+	t.head(took, "histogram", "How long a stage of one attempt took.")
+	for _, name := range stages {
+		h := &m.stages[name].took
+		n := uint64(0)
+		for i, count := range h.buckets {
+			n += count
+			le := "+Inf"
+			if i < len(bounds) {
+				le = number(bounds[i])
+			}
+			t.sample(took+"_bucket", float64(n), "stage", string(name), "le", le)
+		}
+		t.sample(took+"_sum", h.sum, "stage", string(name))
+		t.sample(took+"_count", float64(n), "stage", string(name))
+	}
+}
+
+// text is an exposition under construction.
+type text struct{ strings.Builder }
+
+func (t *text) head(name, kind, help string) {
+	fmt.Fprintf(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
+}
+
+// one writes a metric without labels.
+func (t *text) one(name, kind, help string, value float64) {
+	t.head(name, kind, help)
+	t.sample(name, value)
+}
+
+// sample writes a value; labels are names and values in turn.
+func (t *text) sample(name string, value float64, labels ...string) {
+	t.WriteString(name)
+	for i := 0; i+1 < len(labels); i += 2 {
+		t.WriteByte("{,"[min(i, 1)])
+		t.WriteString(labels[i] + `="` + escape.Replace(labels[i+1]) + `"`)
+	}
+	if len(labels) > 0 {
+		t.WriteByte('}')
+	}
+	t.WriteString(" " + number(value) + "\n")
+}
+
+// escape is how the format writes a label's value.
+var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+
+func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,71 @@
+package metrics
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"uredit/daemon"
+	"uredit/daemon/job"
+)
+
+var _ daemon.Meter = (*Metrics)(nil)
+
+func TestWrite(t *testing.T) {
+	m := New(map[string]string{"uredit": `1 "x"\`, "go": "go1"})
+	m.Observe(daemon.Condition{Devices: 2, Busy: 1, Queued: 5, Paused: true, Troubles: 3, Oldest: time.Now().Add(-time.Hour)})
+	m.JobEnded(job.OutcomeFinished, "")
+	m.JobEnded(job.OutcomeFinished, "")
+	m.JobEnded(job.OutcomeRejected, "too_large")
+	m.JobRequeued()
+	at := time.Now()
+	for _, d := range []time.Duration{time.Second, 2 * time.Second, 10 * time.Hour} {
+		m.StageEnded(job.StageTime{Name: job.Editing, StartedAt: at, EndedAt: at.Add(d), Frames: 100})
+	}
+	var b strings.Builder
+	if err := m.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`uredit_build_info{go="go1",uredit="1 \"x\"\\"} 1`,
+		`uredit_devices 2`, `uredit_jobs{status="running"} 1`, `uredit_jobs{status="queued"} 5`, `uredit_paused 1`, `uredit_troubles 3`,
+		`uredit_queue_oldest_seconds 3600.`, `uredit_jobs_total{outcome="finished"} 2`, `uredit_jobs_total{outcome="failed"} 0`,
+		`uredit_inbox_rejected_total{reason="too_large"} 1`, `uredit_jobs_requeued_total 1`, `uredit_frames_total{stage="editing"} 300`,
+		`uredit_job_stage_duration_seconds_bucket{stage="editing",le="1"} 1`,
+		`uredit_job_stage_duration_seconds_bucket{stage="editing",le="5"} 2`,
+		`uredit_job_stage_duration_seconds_bucket{stage="editing",le="14400"} 2`,
+		`uredit_job_stage_duration_seconds_bucket{stage="editing",le="+Inf"} 3`,
+		`uredit_job_stage_duration_seconds_sum{stage="editing"} 36003`, `uredit_job_stage_duration_seconds_count{stage="editing"} 3`,
+	} {
+		if !strings.Contains(b.String(), "\n"+want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	// Every sample belongs to the head before it, in the format's own syntax.
+	line := regexp.MustCompile(`^([a-z_]+)(\{[a-z]+="(?:[^"\\]|\\.)*"(?:,[a-z]+="(?:[^"\\]|\\.)*")*\})? [-+0-9.e]+$`)
+	name := ""
+	for l := range strings.Lines(b.String()) {
+		l = strings.TrimSuffix(l, "\n")
+		if head, ok := strings.CutPrefix(l, "# TYPE "); ok {
+			name, _, _ = strings.Cut(head, " ")
+			continue
+		}
+		if strings.HasPrefix(l, "# HELP ") {
+			continue
+		}
+		if p := line.FindStringSubmatch(l); p == nil || !strings.HasPrefix(p[1], name) {
+			t.Errorf("under %s: %q", name, l)
+		}
+	}
+	if t.Failed() {
+		t.Log(b.String())
+	}
+}
+
+func TestWriteBeforeTheFirstTurn(t *testing.T) {
+	var b strings.Builder
+	if err := New(nil).Write(&b); err != nil || strings.Contains(b.String(), "loop_age") || !strings.Contains(b.String(), "uredit_build_info 1\n") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}

@@ -101,12 +101,11 @@ func (v view) findName(name string) (target, bool, error) {
 			return target{}, false, err
 		}
 		for _, e := range list {
-			if newest != nil && e.token <= newest.token {
+			if newest != nil && e.claimed().Before(newest.claimed()) {
 				break
 			}
-			if v.named(e, name) {
+			if v.named(e, name) && (newest == nil || e.after(*newest)) {
 				newest = &e
-				break
 			}
 		}
 	}

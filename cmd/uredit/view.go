@@ -57,6 +57,21 @@ type entry struct {
 	host  string    // who runs it
 }
 
+// claimed returns when the request of a token was claimed, to the second.
+func (e entry) claimed() time.Time {
+	at, err := spool.ClaimTime(e.token)
+	if err != nil {
+		return time.Time{} // of the inbox
+	}
+	return at
+}
+
+// after reports whether e was claimed after o or, in the same second, ended
+// after it.
+func (e entry) after(o entry) bool {
+	return cmp.Or(e.claimed().Compare(o.claimed()), e.since.Compare(o.since)) > 0
+}
+
 // view reads a spool. It looks at listings afresh each time: on a network file
 // system only those are true.
 type view struct{ root string }

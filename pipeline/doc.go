@@ -23,15 +23,16 @@
 //	tensor     named arrays and the one method of a network
 //	fault      the error that crosses to the caller
 //	text       byte pair encoding, as CLIP does it
-//	resize     pictures stretched as the segmenter was taught
+//	resize     pictures stretched as Pillow does it
 //	segment    SAM 3: prompt and pictures to objects, linked or tracked over time
 //	crop       where the editor's window lies in each frame
 //	pix2pix    Instruct-Pix2Pix: schedulers, guidance, noise
 //	composite  the way between planar samples and the editor's picture, the feathered mask
 //	smooth     flicker removed along motion, inside the mask
+//	preset     ways to edit that are kept to be compared with; they replace crop, composite and smooth
 //	ffmpeg, opencv, onnx   the only homes of os/exec, gocv and onnxruntime_go
 //
-// The stages (segment, crop, pix2pix, composite, smooth) do not import each
+// The stages (segment, crop, pix2pix, composite, smooth, preset) do not import each
 // other; this package joins them. The three adapters are imported by commands
 // only and reach this package through the interfaces in ports.go.
 //

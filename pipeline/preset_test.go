@@ -1,116 +1,105 @@
 package pipeline_test
 
 import (
-	"bytes"
+	"compress/gzip"
+	"encoding/json"
 	"errors"
+	"io"
+	"math"
+	"os"
+	"slices"
 	"testing"
 
 	"uredit/pipeline"
 	"uredit/pipeline/fault"
 	"uredit/pipeline/frame"
-	"uredit/pipeline/opencv"
 	"uredit/pipeline/pipelinetest"
-	"uredit/pipeline/pix2pix"
 	"uredit/pipeline/preset"
 )
 
-// TestPreset edits with the preset "ur-edit" and by hand, with the masks of the
-// edit: package preset's own test compares that with Python.
-func TestPreset(t *testing.T) {
-	t.Parallel()
-	const n = 6
-	red := pipelinetest.RGB{200, 30, 30}
-	input := shared.clip(t, pipelinetest.Clip{
-		Width: 192, Height: 128, Background: pipelinetest.Texture,
-		Balls: []pipelinetest.Ball{{Colour: red, Radius: 30, At: pipelinetest.Glide(60, 64, 7, -2)}},
-	}, n)
-	s := spec()
-	s.EditPreset, s.Steps, s.EditSize, s.CropPadding, s.Seed = preset.UREdit, 2, 128, 20, 5
-	r, err := shared.edit(t, input, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := byHand(t, s, input, r.mask())
-	if len(want) != n {
-		t.Fatalf("%d frames by hand, want %d", len(want), n)
-	}
-	got := shared.frames(t, r.output(), func(f *frame.Frame) {
-		if !bytes.Equal(f.Pix, want[f.Index]) {
-			t.Errorf("frame %d is not what the loop makes", f.Index)
-		}
-	})
-	if got != n {
-		t.Errorf("%d frames, want %d", got, n)
-	}
+// loop is a recording of what models/export/ur_edit.py did, and with which parameters.
+type loop struct {
+	Clip           string
+	Frames         int
+	Seed           uint64
+	EditPrompt     string  `json:"edit_prompt"`
+	Steps          int     `json:"steps"`
+	Guidance       float64 `json:"guidance_scale"`
+	ImageGuidance  float64 `json:"image_guidance_scale"`
+	Erode          int     `json:"erode_kernel"`
+	Padding        int     `json:"padding"`
+	EditSize       int     `json:"edit_size"`
+	Radius         float64 `json:"radius"`
+	Window         int     `json:"smoothing_window"`
+	Alpha          float64 `json:"smoothing_alpha"`
+	recordedFrames [][]byte
 }
 
-// byHand runs the loop of the preset and returns its frames' samples.
-func byHand(t *testing.T, s pipeline.Spec, input, maskFile string) (frames [][]byte) {
+func readLoop(t *testing.T) *loop {
 	t.Helper()
-	folder, err := shared.bundle.Pix2Pix()
+	l := new(loop)
+	data, err := os.ReadFile("preset/testdata/ur-edit/loop.json")
+	if err := errors.Join(err, json.Unmarshal(data, l)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open("preset/testdata/ur-edit/frames.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
-	editor, err := pix2pix.Open(t.Context(), folder, shared.device.Load)
+	defer f.Close()
+	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	session, err := editor.Start(t.Context(), pix2pix.Params{
-		Prompt: s.EditPrompt, Steps: s.Steps, GuidanceScale: s.GuidanceScale, ImageGuidanceScale: s.ImageGuidanceScale,
-		Scheduler: pix2pix.EulerAncestral, Seed: s.Seed, Noise: pix2pix.NoiseTorchStream,
-	})
+	planes, err := io.ReadAll(z)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var masks []frame.Plane
-	shared.frames(t, maskFile, func(f *frame.Frame) {
-		mask := frame.NewPlane(f.Width, f.Height)
-		for i, v := range f.Y().Pix {
-			if v > 128 {
-				mask.Pix[i] = 255
-			}
-		}
-		masks = append(masks, mask)
-	})
-	ops := opencv.New()
-	defer ops.Close()
-	var view *preset.View
-	var colours *preset.Colours
-	mean := preset.NewMean(s.SmoothingWindow, s.SmoothingAlpha)
-	out := &frame.Frame{}
-	take := func(done []*preset.Picture) {
-		for _, p := range done {
-			colours.Planes(out, p.RGB)
-			frames = append(frames, bytes.Clone(out.Pix))
-		}
-	}
-	shared.frames(t, input, func(f *frame.Frame) {
-		if view == nil {
-			out = frame.New(f.Width, f.Height)
-			o := preset.Options{
-				Width: f.Width, Height: f.Height, Colour: pipelinetest.Colour(), Erode: s.ErodeKernel,
-				Radius: s.Feather, Padding: s.CropPadding, EditSize: s.EditSize, Multiple: 8,
-			}
-			var err2 error
-			view, err = preset.NewView(ops, o)
-			colours, err2 = preset.NewColours(o.Colour, f.Width, f.Height)
-			if err := errors.Join(err, err2); err != nil {
-				t.Fatal(err)
-			}
-		}
-		p := &preset.Picture{}
-		if view.Take(p, f, masks[f.Index]) {
-			v := make([]float32, 3*p.Width*p.Height)
-			edit := func() error { return session.Edit(t.Context(), v, v, p.Width, p.Height, 0, 0) }
-			if err := errors.Join(view.Source(v, p), edit(), preset.Paste(p, v)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		take(mean.Push(p))
-	})
-	take(mean.Flush())
-	return frames
+	l.recordedFrames = slices.Collect(slices.Chunk(planes, len(planes)/l.Frames))
+	return l
 }
+
+// TestPreset edits a clip with the preset and compares with the worker's loop in
+// Python: the small SAM 3 finds the masks, the small Instruct-Pix2Pix edits, and
+// the encoder is lossless.
+func TestPreset(t *testing.T) {
+	t.Parallel()
+	l := readLoop(t)
+	s := pipeline.Spec{
+		SegmenterModel: "../models/testdata/sam3-tiny/sam3", EditorModel: "../models/testdata/pix2pix-tiny",
+		MaskPrompt: "object", EditPrompt: l.EditPrompt, MaxFrames: l.Frames, EditPreset: preset.UREdit, Seed: l.Seed,
+		Steps: l.Steps, GuidanceScale: l.Guidance, ImageGuidanceScale: l.ImageGuidance,
+		ErodeKernel: l.Erode, Feather: l.Radius, CropPadding: l.Padding, EditSize: l.EditSize,
+		Smoothing: pipeline.SmoothClassic, SmoothingWindow: l.Window, SmoothingAlpha: l.Alpha,
+		Codec: "h264", CRF: 0, Preset: "ultrafast",
+	}
+	r, err := shared.edit(t, "../models/testdata/sam3-tiny/clips/"+l.Clip+".mp4", s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, samples := 0., 0
+	n := shared.frames(t, r.output(), func(f *frame.Frame) {
+		if f.Index >= len(l.recordedFrames) {
+			return
+		}
+		own := 0.
+		for i, want := range l.recordedFrames[f.Index] {
+			d := float64(f.Pix[i]) - float64(want)
+			own += d * d
+		}
+		if psnr := decibel(own / float64(len(f.Pix))); psnr < 45 {
+			t.Errorf("frame %d: %.1f dB", f.Index, psnr)
+		}
+		sum, samples = sum+own, samples+len(f.Pix)
+	})
+	if n != l.Frames {
+		t.Fatalf("%d frames, want %d", n, l.Frames)
+	}
+	t.Logf("%.1f dB", decibel(sum/float64(samples)))
+}
+
+// decibel is the PSNR of a mean squared difference of levels.
+func decibel(meanSquare float64) float64 { return 10 * math.Log10(255*255/max(meanSquare, 1e-9)) }
 
 func TestUnknownPreset(t *testing.T) {
 	t.Parallel()

@@ -49,7 +49,8 @@ type Spec struct {
 	MaxFrames      int // 0 for all
 
 	// EditPreset names a way to edit that is there to be compared with; "" for
-	// the program's own. See package preset.
+	// the program's own. See package preset. A preset smooths in its own way,
+	// whatever Smoothing says but SmoothOff.
 	EditPreset string
 
 	Steps              int

@@ -18,7 +18,8 @@ OPSET = 17
 # What one file of protocol buffers may hold, less some room for the graph.
 LARGEST = 1_900_000_000
 
-DATA = "model.onnx_data"
+# A larger graph's weights lie beside it in a file of its name with this at the end.
+DATA = "_data"
 
 
 @dataclasses.dataclass
@@ -48,7 +49,7 @@ def _arrays(out):
 
 
 def write(graph, path, compact=False):
-    """Trace the graph and write it to path; large ones with DATA beside it.
+    """Trace the graph and write it to path; large ones with their weights beside it.
 
     With compact, float32 weights that lose nothing are stored as float16.
     """
@@ -74,13 +75,15 @@ def write(graph, path, compact=False):
 
 
 def save(model, path):
-    """Write a model to a file, weights of more than LARGEST bytes to DATA beside it."""
+    """Write a model to a file, weights of more than LARGEST bytes to another beside it."""
+    data = path.with_name(path.name + DATA)
+    data.unlink(missing_ok=True)  # else it is appended to
     # Not ByteSize, which fails where it matters.
     if sum(len(w.raw_data) for w in model.graph.initializer) < LARGEST:
         onnx.save_model(model, path)
         return
-    onnx.save_model(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=DATA)
-    (path.parent / DATA).chmod(0o644)  # onnx lets none but its owner read it
+    onnx.save_model(model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=data.name)
+    data.chmod(0o644)  # onnx lets none but its owner read it
 
 
 def halve_storage(model):

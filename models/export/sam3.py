@@ -182,7 +182,6 @@ def share(path):
     for node in model.graph.node:
         for i, name in enumerate(node.input):
             node.input[i] = renamed.get(name, name)
-    pathlib.Path(path.parent, graphs.DATA).unlink(missing_ok=True)  # else it is appended to
     graphs.save(model, path)
 
 

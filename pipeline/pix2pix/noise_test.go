@@ -47,6 +47,19 @@ func TestTorchNoiseGoesOnAndStartsAgain(t *testing.T) {
 	}
 }
 
+// TestTorchStreamGoesOn has the draws of two frames be those of one.
+func TestTorchStreamGoesOn(t *testing.T) {
+	one, stream := &torchNoise{seed: 3}, &torchNoise{seed: 3, stream: true}
+	for i, draw := range []int{0, 1, 0, 1} {
+		want, got := make([]float32, 37), make([]float32, 37)
+		one.fill(want, i, area{})
+		stream.fill(got, draw, area{})
+		if !slices.Equal(got, want) {
+			t.Errorf("draw %d of frame %d is not the generator's draw %d", draw, i/2, i)
+		}
+	}
+}
+
 // TestPhiloxBlock pins the generator to the known answers that its authors
 // published with it.
 func TestPhiloxBlock(t *testing.T) {

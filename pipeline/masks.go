@@ -85,7 +85,7 @@ func (r *run) follow(ctx context.Context) (*segment.Follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	if words := follower.Cut(); len(words) > 0 {
+	if words := follower.LeftOut(); len(words) > 0 {
 		r.warn(fmt.Sprintf("mask_prompt is too long for the segmenter; it did not see: %q", words))
 	}
 	return follower, nil

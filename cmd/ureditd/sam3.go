@@ -101,7 +101,7 @@ func findAll(ctx context.Context, c console, tool *ffmpeg.Tool, in *os.File, fra
 	if err != nil {
 		return err
 	}
-	if words := follower.Cut(); len(words) > 0 {
+	if words := follower.LeftOut(); len(words) > 0 {
 		fmt.Fprintf(c.err, "warning: the prompt is too long, left out: %q\n", words)
 	}
 	lines := frameWriter{to: json.NewEncoder(w), draw: segment.NewUnion(info.Width, info.Height), size: [2]int{info.Height, info.Width}}

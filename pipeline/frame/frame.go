@@ -44,40 +44,23 @@ func (f *Frame) chroma(i int) Plane {
 	return Plane{Pix: f.Pix[from : from+w*h : from+w*h], Stride: w, Width: w, Height: h}
 }
 
-// Plane is a rectangle of 8-bit samples inside a larger picture.
-type Plane struct {
-	Pix    []byte // Pix[y*Stride+x]
-	Stride int    // samples from one row to the next
+// Samples is a rectangle of samples inside a larger picture.
+type Samples[T byte | float32] struct {
+	Pix    []T // Pix[y*Stride+x]
+	Stride int // samples from one row to the next
 	Width  int
 	Height int
 }
+
+// Plane holds 8-bit samples: a component of a frame, a mask.
+type Plane = Samples[byte]
+
+// Plane32 holds float32 samples: logits, motion, residuals.
+type Plane32 = Samples[float32]
 
 // NewPlane returns a plane of its own memory, all zero.
 func NewPlane(w, h int) Plane {
 	return Plane{Pix: make([]byte, w*h), Stride: w, Width: w, Height: h}
-}
-
-// Row returns row y.
-func (p Plane) Row(y int) []byte { return p.Pix[y*p.Stride:][:p.Width] }
-
-// Sub returns the part of p that starts at (x, y) and is w by h samples large.
-// It shares p's memory.
-func (p Plane) Sub(x, y, w, h int) Plane {
-	from := y*p.Stride + x
-	to := from + (h-1)*p.Stride + w
-	if w == 0 || h == 0 {
-		to = from
-	}
-	return Plane{Pix: p.Pix[from:to], Stride: p.Stride, Width: w, Height: h}
-}
-
-// Plane32 is a rectangle of float32 samples, used for logits, motion and
-// residuals.
-type Plane32 struct {
-	Pix    []float32 // Pix[y*Stride+x]
-	Stride int
-	Width  int
-	Height int
 }
 
 // NewPlane32 returns a plane of its own memory, all zero.
@@ -86,15 +69,15 @@ func NewPlane32(w, h int) Plane32 {
 }
 
 // Row returns row y.
-func (p Plane32) Row(y int) []float32 { return p.Pix[y*p.Stride:][:p.Width] }
+func (p Samples[T]) Row(y int) []T { return p.Pix[y*p.Stride:][:p.Width] }
 
 // Sub returns the part of p that starts at (x, y) and is w by h samples large.
 // It shares p's memory.
-func (p Plane32) Sub(x, y, w, h int) Plane32 {
+func (p Samples[T]) Sub(x, y, w, h int) Samples[T] {
 	from := y*p.Stride + x
 	to := from + (h-1)*p.Stride + w
 	if w == 0 || h == 0 {
 		to = from
 	}
-	return Plane32{Pix: p.Pix[from:to], Stride: p.Stride, Width: w, Height: h}
+	return Samples[T]{Pix: p.Pix[from:to], Stride: p.Stride, Width: w, Height: h}
 }

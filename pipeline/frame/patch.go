@@ -84,22 +84,12 @@ func (p *Patch) Paste(ops Ops, f *Frame) {
 
 // Resized returns a packed plane of w by h samples in p's memory, or in new
 // memory where p's does not suffice. The samples are whatever it held before.
-func (p Plane) Resized(w, h int) Plane {
+func (p Samples[T]) Resized(w, h int) Samples[T] {
 	pix := p.Pix
 	if n := w * h; cap(pix) < n {
-		pix = make([]byte, n, enough(n, cap(pix)))
+		pix = make([]T, n, enough(n, cap(pix)))
 	}
-	return Plane{Pix: pix[:w*h], Stride: w, Width: w, Height: h}
-}
-
-// Resized returns a packed plane of w by h samples in p's memory, or in new
-// memory where p's does not suffice. The samples are whatever it held before.
-func (p Plane32) Resized(w, h int) Plane32 {
-	pix := p.Pix
-	if n := w * h; cap(pix) < n {
-		pix = make([]float32, n, enough(n, cap(pix)))
-	}
-	return Plane32{Pix: pix[:w*h], Stride: w, Width: w, Height: h}
+	return Samples[T]{Pix: pix[:w*h], Stride: w, Width: w, Height: h}
 }
 
 // enough returns how much memory to get for n samples where had do not suffice:

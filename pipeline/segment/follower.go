@@ -121,9 +121,9 @@ func (d *Detector) Follow(ctx context.Context, q Query) (*Follower, error) {
 	return f, nil
 }
 
-// Cut returns the words of the prompts that did not fit into the network's
+// LeftOut returns the words of the prompts that did not fit into the network's
 // context.
-func (f *Follower) Cut() []string {
+func (f *Follower) LeftOut() []string {
 	var words []string
 	for _, p := range slices.Concat(f.wanted, f.unwanted) {
 		words = append(words, p.Cut...)

@@ -176,8 +176,8 @@ func TestFollow(t *testing.T) {
 				if f.Count() != c.count {
 					t.Errorf("%d objects, want %d", f.Count(), c.count)
 				}
-				if len(f.Warnings()) > 0 || len(f.Cut()) > 0 {
-					t.Errorf("warnings %q, cut %q", f.Warnings(), f.Cut())
+				if len(f.Warnings()) > 0 || len(f.LeftOut()) > 0 {
+					t.Errorf("warnings %q, cut %q", f.Warnings(), f.LeftOut())
 				}
 			})
 		}
@@ -214,7 +214,7 @@ func TestFollowErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := f.Cut(); len(got) == 0 {
+	if got := f.LeftOut(); len(got) == 0 {
 		t.Error("no word is cut")
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -64,7 +64,7 @@ func (r *Request) fields() []field {
 
 		{"mask_negative_prompt", "mask-negative-prompt", "`text` that names what the mask prompt does not mean", &r.MaskNegativePrompt},
 		{"instances", "instances", "`which` of the found objects to edit: all, largest, or a number from 0", &r.Instances},
-		{"max_objects", "max-objects", "`number` of objects followed at a time; 0 for the model's own limit", &r.MaxObjects},
+		{"max_objects", "max-objects", "`number` of objects that a tracker follows at a time; 0 for the model's own limit", &r.MaxObjects},
 		{"across_cuts", "across-cuts", "follow objects from one shot into the next", &r.AcrossCuts},
 		{"erode_kernel", "erode-kernel", "side of the square that shrinks the mask, 0..1000 `samples`", &r.ErodeKernel},
 		{"feather", "feather", "standard deviation of the mask's soft edge, 0..200 `samples`", &r.Feather},

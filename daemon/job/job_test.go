@@ -155,6 +155,10 @@ func TestRecordFile(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v\nerror %v", got, want, err)
 	}
+	old, err := job.ParseRecord([]byte(`{"schema_version": 1, "params": {"job_id": "a", "seed": 7}}`))
+	if err != nil || old.Params.Instances != job.AllInstances || old.Params.Seed != 7 || old.Params.JobID != "a" {
+		t.Errorf("an older record has the parameters %+v, error %v", old.Params, err)
+	}
 	if _, err := job.ParseRecord([]byte(`{"schema_version": 99}`)); err == nil {
 		t.Error("a record of a later schema is taken")
 	}

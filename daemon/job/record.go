@@ -70,9 +70,9 @@ type Warning struct {
 func (r Record) JSON() []byte { return indented(r) }
 
 // ParseRecord reads a job.json. Unknown keys are passed over: a newer daemon
-// may know more.
+// may know more. Parameters that an older one did not know have their default.
 func ParseRecord(data []byte) (Record, error) {
-	var r Record
+	r := Record{Params: Default()}
 	if err := json.Unmarshal(data, &r); err != nil {
 		return Record{}, fmt.Errorf("parse job record: %w", err)
 	}

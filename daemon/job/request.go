@@ -65,8 +65,9 @@ type Request struct {
 	MaskNegativePrompt string `json:"mask_negative_prompt"`
 	// Instances says which of the objects are edited. Default AllInstances.
 	Instances Instances `json:"instances"`
-	// MaxObjects is how many objects are followed at a time, 0..10000; 0 leaves
-	// the limit to the model. Default 0.
+	// MaxObjects is how many objects the model's tracker follows at a time,
+	// 0..10000; 0 leaves the limit to the model, and so does a model without a
+	// tracker. Default 0.
 	MaxObjects int `json:"max_objects"`
 	// AcrossCuts follows objects from one shot into the next. Default false.
 	AcrossCuts bool `json:"across_cuts"`

@@ -79,7 +79,13 @@ func (d *Daemon) fenced(out *roots.Dir, c *spool.Claim, f func(dir string) error
 	if err == nil {
 		err = f(dir)
 	}
-	return errors.Join(err, out.RemoveAll(dir))
+	err = errors.Join(err, out.RemoveAll(dir))
+	if errors.Is(err, spool.ErrLost) {
+		// The job may be over, and nobody left who would remove this one. That of a
+		// live job holds its reservation.
+		_ = out.Remove(spool.WorkDir)
+	}
+	return err
 }
 
 // stillMine is an error when a claim is not this process's any more.

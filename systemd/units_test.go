@@ -63,7 +63,7 @@ func staged(t *testing.T, unit, dropIn string) string {
 	if dropIn != "" {
 		lines = append(lines, settings(t, dropIn)...)
 	}
-	text := strings.ReplaceAll(strings.Join(lines, "\n")+"\n", "=/usr/bin/ureditd", "=/bin/true")
+	text := regexp.MustCompile("=/usr/bin/uredit[d ]").ReplaceAllString(strings.Join(lines, "\n")+"\n", "=/bin/true ")
 	name := filepath.Join(t.TempDir(), strings.Replace(unit, "@", "@two", 1))
 	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestAnalyze(t *testing.T) {
 		unit, dropIn string
 		most         float64
 	}{
-		{"uredit.service", "", 0.9}, {"uredit.service", "uredit-gpu.conf", 1.1}, {"uredit@.service", "", 0.9},
+		{"uredit.service", "", 0.9}, {"uredit.service", "uredit-gpu.conf", 1.1}, {"uredit@.service", "", 0.9}, {"uredit-gc.service", "", 0.5},
 	} {
 		name := staged(t, c.unit, c.dropIn)
 		out, err := exec.Command("systemd-analyze", "verify", name).CombinedOutput()

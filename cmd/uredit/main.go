@@ -34,6 +34,8 @@ Usage: uredit [--spool DIR] [-o table|json] COMMAND ...
   hold JOB, release JOB         keep a waiting job back, let it run
   pause, drain, resume [HOST]   one host, or all, begins no job; when drained,
                                 what runs there goes on elsewhere (admins)
+  gc [--dry-run] [--days N]     remove the spool's records of jobs that ended more
+                                than N (30) days ago, never results (admins)
   validate FILE...              check request files; - reads standard input
 
 JOB is a job_id, the spool's own token of a job, an output_dir, or the path of
@@ -129,6 +131,8 @@ func dispatch(ctx context.Context, args []string, std stdio) error {
 		return c.rest(name, spool.MarkDrain, rest)
 	case "resume":
 		return c.resume(rest)
+	case "gc":
+		return c.gc(rest)
 	case "validate":
 		return c.validate(rest)
 	case "help":

@@ -125,6 +125,16 @@ hangs() {
 	systemctl restart uredit
 }
 
+collects() {
+	mkdir -p $spool/failed/200101T000000-abc123
+	touch -d 2020-01-02 $spool/failed/200101T000000-abc123/request.yaml $spool/failed/200101T000000-abc123
+	chown -R uredit: $spool/failed
+	expect "the timer" systemctl enable --now uredit-gc.timer
+	expect "the service" systemctl start uredit-gc.service
+	expect "the old record is gone" [ ! -e $spool/failed/200101T000000-abc123 ]
+	expect "its result stays" [ -s $spool/results/short/short_output.mp4 ]
+}
+
 misconfigured() {
 	cp /etc/uredit/uredit.yaml /lab/good.yaml
 	echo 'rot: /x' >>/etc/uredit/uredit.yaml
@@ -185,7 +195,7 @@ purges() {
 	expect "no unit is left" [ -z "$(systemctl list-unit-files --no-legend 'uredit*')" ]
 }
 
-for case in ${*:-install start finishes stops reloads hangs misconfigured mounts upgrades purges}; do
+for case in ${*:-install start finishes stops reloads hangs collects misconfigured mounts upgrades purges}; do
 	say "$case" ""
 	"$case"
 done

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"uredit/daemon/spool"
+)
+
+// minAge is the least age of what gc removes: a job that ended yesterday is
+// still looked at.
+const minAge = 24 * time.Hour
+
+// gc removes the records of jobs that ended long ago from the spool. It needs
+// the right to write there: root, or the daemon's user.
+func (c *client) gc(args []string) error {
+	set := c.flags("gc")
+	dry := set.Bool("dry-run", false, "say what would be removed, and remove nothing")
+	days := set.Int("days", 30, "how many `days` records are kept, 1 or more")
+	rest, err := c.parse(set, args, true)
+	if err != nil {
+		return err
+	}
+	age := time.Duration(*days) * 24 * time.Hour
+	if len(rest) > 0 || age < minAge || *days > 36500 {
+		return usageError("gc takes --dry-run and --days N, with N from 1 to 36500")
+	}
+	v, err := c.view()
+	if err != nil {
+		return err
+	}
+	removed, err := spool.Retire(v.root, time.Now().Add(-age), *dry)
+	if err != nil {
+		err = fmt.Errorf("gc: %w (root and the daemon's user may remove records)", err)
+	}
+	if c.format == formatJSON {
+		if removed == nil {
+			removed = []string{}
+		}
+		return errors.Join(err, c.json(map[string]any{"dry_run": *dry, "removed": removed}))
+	}
+	for _, name := range removed {
+		if err := c.line("%s", name); err != nil {
+			return err
+		}
+	}
+	verb := "removed"
+	if *dry {
+		verb = "to be removed"
+	}
+	return errors.Join(err, c.line("%d %s, results untouched", len(removed), verb))
+}

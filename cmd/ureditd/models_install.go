@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"uredit/models/fetch"
@@ -16,6 +15,7 @@ const installHelp = `install starter [flags] [DIR]`
 func installModels(ctx context.Context, c console, args []string) error {
 	f := flags(c, "models", installHelp)
 	var clients fetch.Clients
+	configFile := f.String("config", "", "configuration `file`, whose state_dir holds the bundle without DIR")
 	f.StringVar(&clients.Python, "python", "python3", "Python `program` whose pip fetches packages")
 	f.StringVar(&clients.NPM, "npm", "npm", "npm `program`")
 	if len(args) == 0 || args[0] != "starter" {
@@ -29,11 +29,11 @@ func installModels(ctx context.Context, c console, args []string) error {
 	}
 	dir := f.Arg(0)
 	if dir == "" {
-		var err error
-		if dir, err = stateDir(os.Geteuid(), os.Getenv); err != nil {
+		cfg, err := loadConfig(*configFile)
+		if err != nil {
 			return err
 		}
-		dir = filepath.Join(dir, "models", "starter")
+		dir = filepath.Join(cfg.StateDir, "models", "starter")
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -53,23 +53,4 @@ func installModels(ctx context.Context, c console, args []string) error {
 	// For scripts: the folder alone.
 	_, err = fmt.Fprintln(c.out, dir)
 	return err
-}
-
-// stateDir returns where models of this host stay: systemd's folder for the
-// service, or the usual one of root or of a user.
-func stateDir(uid int, getenv func(string) string) (string, error) {
-	if dir := getenv("STATE_DIRECTORY"); dir != "" {
-		return dir, nil
-	}
-	if uid == 0 {
-		return "/var/lib/uredit", nil
-	}
-	if dir := getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "uredit"), nil
-	}
-	home := getenv("HOME")
-	if home == "" {
-		return "", usagef("models install starter: HOME is not set: name a folder")
-	}
-	return filepath.Join(home, ".local", "share", "uredit"), nil
 }

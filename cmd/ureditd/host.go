@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"uredit/daemon/config"
 	"uredit/models"
@@ -25,7 +23,7 @@ type host struct {
 	tool     *ffmpeg.Tool
 	runtime  *onnx.Runtime
 	bundle   *models.Bundle
-	hashes   map[string]string // of the bundle's files
+	hashes   hashes // of the bundle's files
 	warnings []string
 }
 
@@ -74,7 +72,8 @@ func (h *host) steps() []step {
 			if err = h.bundle.Verify(ctx); err != nil {
 				return "", fmt.Errorf("verify bundle %s: %w", h.bundle.Dir(), err)
 			}
-			if h.hashes, err = h.bundle.Hashes(ctx); err != nil {
+			sums, err := h.bundle.Hashes(ctx)
+			if h.hashes = noted(h.bundle.Dir(), sums); err != nil {
 				return "", err
 			}
 			return h.bundle.Dir(), nil
@@ -175,19 +174,9 @@ func (e *engine) Models(spec pipeline.Spec) map[string]string {
 			used[part] = folder
 			continue
 		}
-		maps.Copy(used, below(e.host.hashes, part+"/"))
+		e.host.hashes.below(part+"/", used)
 	}
 	return used
-}
-
-func below(hashes map[string]string, prefix string) map[string]string {
-	found := map[string]string{}
-	for name, hash := range hashes {
-		if strings.HasPrefix(name, prefix) {
-			found[name] = hash
-		}
-	}
-	return found
 }
 
 // threads is how many processor threads one of several engines may use.

@@ -248,3 +248,12 @@ func sameContent(out *roots.Dir, name string, want commitFile) (bool, error) {
 	_, err = io.Copy(sum, f)
 	return hex.EncodeToString(sum.Sum(nil)) == want.SHA256, err
 }
+
+// encode returns v as JSON; the pipeline's records always encode.
+func encode(v any) json.RawMessage {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("encode %T: %v", v, err))
+	}
+	return data
+}

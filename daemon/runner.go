@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -236,15 +235,6 @@ func (p *progress) publish(r pipeline.Result, at func(string)) (made report.Resu
 	}
 	a.describe(c)
 	return c.Result, nil
-}
-
-// encode returns v as JSON; the pipeline's records always encode.
-func encode(v any) json.RawMessage {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(fmt.Sprintf("encode %T: %v", v, err))
-	}
-	return data
 }
 
 // judge decides what an attempt's error means for its job.

@@ -130,7 +130,7 @@ deb: deps ## the Debian package, build/uredit_VERSION_ARCH.deb
 	@if command -v lintian >/dev/null; then lintian --fail-on error --allow-root --tag-display-limit 0 $(DEB); fi
 
 systemd: ## the package in a booted Debian: install, run, stop, reload, upgrade, purge (root)
-	systemd/lab/lab $(BUILD)/systemd-lab
+	systemd/lab/lab $(BUILD)/systemd-lab $(CASES)
 
 clean: ## remove what was built
 	rm -rf bin $(BUILD)

@@ -26,6 +26,7 @@ Usage: uredit [--spool DIR] [-o table|json] COMMAND ...
                                 to its end, uredit submit -h shows every flag
   watch JOB                     progress until the job is over
   list [--limit N]              what waits, what runs, what ended, newest first
+  top [--once]                  hosts, what runs and how fast, what waits, refreshed
   show JOB                      everything that is known of a job
   logs [-f] JOB                 its log; -f follows it to the job's end
   cancel JOB                    end a job, or take its request back
@@ -111,6 +112,8 @@ func dispatch(ctx context.Context, args []string, std stdio) error {
 		return c.watch(ctx, rest)
 	case "list":
 		return c.list(rest)
+	case "top":
+		return c.top(ctx, rest)
 	case "show":
 		return c.show(rest)
 	case "logs":

@@ -76,6 +76,9 @@ func (d *Daemon) identify(root string) error {
 // claimable drops the requests that need a root which is not mounted here: they
 // are for the hosts that have it, or for later.
 func (d *Daemon) claimable(entries []spool.Entry) []spool.Entry {
+	if len(entries) == 0 {
+		return nil // nothing that is worth waiting for a share that hangs
+	}
 	missing := d.roots.Missing()
 	if !d.note.trouble("roots", missing) {
 		return entries

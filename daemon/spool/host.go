@@ -25,7 +25,7 @@ func lockHost(dir, spoolID, host string) (lock *os.File, hostID string, err erro
 		return nil, "", errors.New("no directory of this host is given (state_dir)")
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("%w (hint: set state_dir to a directory of this host that the daemon may write in)", err)
 	}
 	name := filepath.Join(dir, spoolID+"."+url.PathEscape(host)+".host")
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"time"
 
 	"uredit/daemon/job"
 	"uredit/daemon/report"
@@ -36,6 +37,7 @@ type ending struct {
 	why   *job.Error // the job failed
 	again string     // the job goes back into the queue, for this reason
 	mark  spool.Mark // with again
+	at    time.Time  // with again: not before
 	left  bool       // committed, and not published yet: it stays as it is
 	err   error      // ends the process
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -128,6 +129,9 @@ func (c *checker) walk(root string, f func(name string, info os.FileInfo)) {
 			return err
 		}
 		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) { // a server does late what a client asked for
+			return nil
+		}
 		if err != nil {
 			return err
 		}

@@ -35,6 +35,7 @@ type chaos struct {
 	mounts []string
 	rng    *rand.Rand
 	mutant string
+	step   time.Duration // the longest between two looks
 	hosts  []*chaosHost
 	check  *checker
 	jobs   int // dropped
@@ -61,12 +62,13 @@ func newChaos(t *testing.T, hosts int, mutant string) *chaos {
 		seed = rand.Uint64()
 	}
 	t.Logf("-chaos.seed=%d", seed)
-	c := &chaos{t: t, mutant: mutant, rng: rand.New(rand.NewPCG(seed, 0))}
+	c := &chaos{t: t, mutant: mutant, step: 250 * time.Millisecond, rng: rand.New(rand.NewPCG(seed, 0))}
 	c.site = site{dir: t.TempDir()}
 	c.seen = c.site
 	if *chaosMounts != "" {
 		c.mounts = strings.Split(*chaosMounts, ",")
 		c.seen = site{dir: *chaosServer}
+		c.step *= 8 // a look stops everybody, and takes longer there
 	}
 	for _, dir := range []string{c.seen.path("data"), c.seen.path("spool", "inbox")} {
 		if err := os.MkdirAll(dir, 0o775); err != nil {
@@ -249,6 +251,7 @@ func wantStopped(t *testing.T, pid int) {
 // run disturbs the hosts while they do the jobs, then lets them end.
 func (c *chaos) run(jobs, faults int) {
 	c.t.Helper()
+	told := 0
 	for c.jobs < jobs || c.faults < faults {
 		for c.jobs < jobs && c.check.waiting() < 12 {
 			c.drop()
@@ -260,9 +263,13 @@ func (c *chaos) run(jobs, faults int) {
 		if c.jobs == jobs && c.check.waiting() == 0 {
 			break // nothing is left to disturb
 		}
-		<-time.After(c.between(5*time.Millisecond, 250*time.Millisecond))
+		<-time.After(c.between(5*time.Millisecond, c.step))
 		if c.freeze(false); c.check.failed() {
 			return
+		}
+		if c.faults%20 == 0 && c.faults > told {
+			told = c.faults
+			c.t.Logf("%d faults, %d of %d jobs are over", c.faults, len(c.check.terminal), c.jobs)
 		}
 	}
 	c.revive(true)

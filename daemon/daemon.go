@@ -49,7 +49,9 @@ type Daemon struct {
 	stopping   chan struct{}  // closed when nothing more is taken
 	pause      time.Duration  // before a step is tried again, the first time
 	observe    func(Condition)
-	pausing    pausing // what markers ask of this host
+	breaker    breaker
+	cancelling map[string]bool // markers whose job is ending
+	pausing    pausing         // what markers ask of this host
 	meter      Meter
 	condition  Condition // as far as it is known since the last look
 	reload     chan config.Config
@@ -87,7 +89,7 @@ func New(o Options) (*Daemon, error) {
 		reload: make(chan config.Config), ended: make(chan struct{}),
 		rounds: make(chan []spool.Instance, 1),
 		at:     func(string) {},
-		clear:  clearAttempts,
+		clear:  clearAttempts, cancelling: map[string]bool{},
 	}
 	d.mine = d.stillMine
 	if d.meter == nil {
@@ -172,8 +174,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 func (d *Daemon) look() (again time.Duration, err error) {
 	again = d.watcher.Poll()
 	paused := d.obey()
-	d.source.pause(paused)
 	d.condition.Paused = paused
+	if d.note.trouble("this host", d.breaker.open(time.Now())) {
+		paused = true
+		again = min(again, breakerRest/10)
+	}
+	d.source.pause(paused)
 	if !paused {
 		soon, err := d.claim()
 		if errors.Is(err, spool.ErrReplaced) {

@@ -60,6 +60,9 @@ func serveAlone(dir, kill string) error {
 	cfg := s.config()
 	if h := os.Getenv(envHost); h != "" {
 		cfg.RuntimeDir, cfg.StateDir = h+"/run", h+"/state"
+		if os.Getenv(envMount) != "" {
+			cfg.PollInterval = 300 * time.Millisecond // each look costs the one server something
+		}
 	}
 	d, err := New(Options{Config: cfg, Engines: engines,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})

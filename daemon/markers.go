@@ -61,15 +61,28 @@ func (d *Daemon) cancel(m spool.Marker) error {
 			return err
 		}
 	}
+	if j == "" && d.cancelling[m.Name] {
+		delete(d.cancelling, m.Name)
+		return d.spool.Unmark(m) // it has ended
+	}
 	if why := d.refuse(m, j, owner); why != "" {
+		delete(d.cancelling, m.Name)
 		d.log.Warn("marker removed", "marker", m.Name, "by", userName(m.UID), "why", why)
 		return d.spool.Unmark(m)
 	}
-	if d.dispatcher.Cancel(func(w *work) bool { return w.claim.Job == j }, cause) == 0 {
-		if err := d.cancelWaiting(j, cause); err != nil {
-			return err
+	if d.dispatcher.Cancel(func(w *work) bool { return w.claim.Job == j }, cause) > 0 {
+		// The marker stays until the job has ended: one that goes back into the
+		// queue at this moment is cancelled there.
+		if !d.cancelling[m.Name] {
+			d.log.Info("being cancelled", "job", j, "by", cause.by)
+			d.cancelling[m.Name] = true
 		}
+		return nil
 	}
+	if err := d.cancelWaiting(j, cause); err != nil {
+		return err
+	}
+	delete(d.cancelling, m.Name)
 	d.log.Info("cancelled", "job", j, "by", cause.by)
 	return d.spool.Unmark(m)
 }

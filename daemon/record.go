@@ -15,7 +15,7 @@ func (r *runner) record(w *work, end ending) error {
 	var err error
 	switch {
 	case end.again != "":
-		err = r.daemon.requeue(w, end.mark)
+		err = r.daemon.requeue(w, end)
 	case end.why != nil:
 		err = r.daemon.recordFailed(w, end.why)
 	default:
@@ -30,7 +30,7 @@ func (r *runner) refuse(w *work, err error) error {
 	if passing(err) { // a share that is away, a full disk: not the job's doing
 		d.note.trouble(w.claim.Job, err)
 		d.source.postpone(w.claim.Job)
-		return d.requeue(w, spool.Unmarked)
+		return d.requeue(w, ending{})
 	}
 	return d.fail(w, faults(err)[0])
 }
@@ -83,9 +83,14 @@ func (d *Daemon) recordDone(w *work) error {
 }
 
 // requeue gives a job back that did not end.
-func (d *Daemon) requeue(w *work, m spool.Mark) error {
-	err := d.persist(w, func() error {
-		_, err := d.spool.Requeue(w.claim, d.rankOf(w), m)
+func (d *Daemon) requeue(w *work, end ending) error {
+	rank := d.rankOf(w) // the same for each try, or the name would be another
+	err := d.persist(w, func() (err error) {
+		if end.at.IsZero() {
+			_, err = d.spool.Requeue(w.claim, rank, end.mark)
+		} else {
+			_, err = d.spool.Postpone(w.claim, rank, end.mark, end.at)
+		}
 		return err
 	})
 	if err == nil {

@@ -117,6 +117,9 @@ func (r *runner) attempt(ctx context.Context, w *work, a *attempt, in *os.File) 
 	result, failure := a.edit(ctx, r.engine, &w.request, d.models, in, d.at)
 	defer func() { d.measure(a.rep.Stages(), began) }()
 	end := r.judge(ctx, w, failure)
+	if ctx.Err() == nil { // else it was ended by somebody
+		d.observeEnd(failure)
+	}
 	if end.left {
 		return end
 	}
@@ -268,7 +271,7 @@ func (r *runner) judge(ctx context.Context, w *work, failure error) ending {
 		}
 		return ending{why: explain(failure), err: fmt.Errorf("%w: %w", ErrDevice, failure)}
 	}
-	return ending{why: explain(failure)}
+	return r.daemon.verdict(w, explain(failure))
 }
 
 // explain turns an error into what users read.

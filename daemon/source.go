@@ -116,7 +116,7 @@ func (s *source) Take(ctx context.Context, idle bool) (w *work, alone, ok bool, 
 	s.turns.order(queue, time.Now(), s.spool.Submitter)
 	s.forget(queue)
 	for _, q := range queue {
-		if time.Now().Before(s.delays[q.Job].until) {
+		if now := time.Now(); now.Before(s.delays[q.Job].until) || !q.Due(now) {
 			s.waiting = true
 			continue
 		}

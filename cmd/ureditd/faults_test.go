@@ -74,7 +74,8 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	s.goesOn()
 }
 
-// A full disk fails the job with room for the message, and leaves nothing.
+// A full disk fails no job: it waits, with room for the message, and nothing of
+// it is left.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
@@ -97,7 +98,16 @@ func TestFullDisk(t *testing.T) {
 	})
 	s.serve()
 	s.drop("full.yaml", s.request("full", "input_video_path: "+noisy, "video_crf: 0"))
-	s.wantFailure("full", job.CodeDiskFull, job.Editing)
+	eventually(t, "a job that waits for room", func() bool {
+		r, err := os.ReadFile(filepath.Join(small, job.StatusName))
+		return err == nil && strings.Contains(string(r), "tried again at")
+	})
+	if err := os.WriteFile(s.path("spool", "control", "full.cancel"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if st := s.end("full"); st.Status != job.Failed || !strings.HasPrefix(*st.Error, "cancelled") {
+		t.Errorf("cancelled, it ended as %s", st.JSON())
+	}
 	if got := names(t, small); slices.Contains(got, "full_output.mp4") {
 		t.Errorf("the full disk holds %q", got)
 	}

@@ -68,6 +68,10 @@ type QueueName struct {
 	Enqueued time.Time // milliseconds; a job that comes back keeps its claim's second
 }
 
+// Due reports whether a waiting job may be taken. One that failed waits until
+// its time by any clock; the others are never held up by a clock that is wrong.
+func (n QueueName) Due(now time.Time) bool { return n.Attempts == 0 || !n.Enqueued.After(now) }
+
 func (n QueueName) String() string {
 	return fmt.Sprintf("%d-%s-%s.yaml", n.Rank, base36(n.Enqueued.UnixMilli(), 9), n.JobName)
 }

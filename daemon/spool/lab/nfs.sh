@@ -15,7 +15,7 @@ set -euo pipefail
 
 dir=$(realpath -m "${1:?a directory}"); shift
 versions=${*:-4.2 3}
-jobs=${NFS_JOBS:-100} faults=${NFS_FAULTS:-60} every=${NFS_RESTART:-45}
+jobs=${NFS_JOBS:-100} faults=${NFS_FAULTS:-60} every=${NFS_RESTART:-90}
 
 build() {
 	local packages=nfs-kernel-server,nfs-common,rpcbind,kmod,e2fsprogs,iproute2
@@ -54,7 +54,7 @@ for v in $versions; do
 	done
 	echo "NFS version \$v"; : >/run/lost; echo 0 >/run/restarts
 	(n=0; while sleep $every; do rpc.nfsd 0; sleep 1; rpc.nfsd -G 10 -L 10 4; n=\$((n+1)); echo \$n >/run/restarts; done) & restarts=\$!
-	TMPDIR=/tmp /lab/daemon.test -test.run 'TestChaos\$' -test.v -test.timeout 40m -chaos.lease 6s \
+	TMPDIR=/tmp /lab/daemon.test -test.run 'TestChaos\$' -test.v -test.timeout 40m -chaos.lease 20s \
 		-chaos.jobs $jobs -chaos.faults $faults -chaos.mounts /run/a,/run/b -chaos.server /run/server || status=1
 	kill \$restarts
 	echo "server restarts: \$(cat /run/restarts), lost replies: \$(wc -l </run/lost)"

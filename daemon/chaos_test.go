@@ -235,16 +235,26 @@ func (c *chaos) freeze(last bool) {
 	}
 }
 
-// wantStopped waits until a process that got SIGSTOP does nothing any more.
+// wantStopped waits until no thread of a process that got SIGSTOP does anything
+// any more: one may still wait for a file server, which changes something.
 func wantStopped(t *testing.T, pid int) {
 	t.Helper()
 	eventually(t, "a process that stands still", func() bool {
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 		if err != nil {
-			return true
+			t.Fatal(err)
 		}
-		_, rest, _ := strings.Cut(string(stat), ") ")
-		return rest == "" || strings.ContainsAny(rest[:1], "TtZX")
+		for _, file := range threads {
+			stat, err := os.ReadFile(file)
+			if err != nil {
+				continue // it ended
+			}
+			_, rest, _ := strings.Cut(string(stat), ") ")
+			if rest != "" && !strings.ContainsAny(rest[:1], "TtZX") {
+				return false
+			}
+		}
+		return true
 	})
 }
 

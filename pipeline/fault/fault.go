@@ -16,7 +16,7 @@ const (
 	ModelInvalid     = "model_invalid"      // wrong hash, unexpected inputs, broken graph
 	ModelNotExported = "model_not_exported" // a torch checkpoint without an alias
 	DeviceFault      = "device_fault"       // the execution provider failed
-	DeviceMemory     = "device_memory"      // the models do not fit into what is free on the card
+	DeviceMemory     = "device_memory"      // the card's or the machine's memory does not suffice
 	ToolMissing      = "tool_missing"       // ffmpeg or ffprobe not installed
 	ToolFailed       = "tool_failed"        // ffmpeg died
 	DiskFull         = "disk_full"

@@ -104,16 +104,22 @@ func TestLibraryPaths(t *testing.T) {
 	}
 }
 
-// TestDeviceFault holds the texts that the library uses for faults of a card.
+// TestDeviceFault holds the texts that the library uses for faults of a card, and
+// the code of each.
 func TestDeviceFault(t *testing.T) {
-	for text, want := range map[string]bool{
-		"CUDA failure 700: an illegal memory access was encountered ; GPU=0":        true,
-		"CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED":                         true,
-		"Failed to allocate memory for requested buffer of size 1048576":            true,
-		"Non-zero status code returned while running Add node. Incompatible shapes": false,
+	for text, want := range map[string]string{
+		"CUDA failure 700: an illegal memory access was encountered ; GPU=0":        fault.DeviceFault,
+		"CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED":                         fault.DeviceFault,
+		"CUDA failure 2: out of memory ; GPU=0":                                     fault.DeviceMemory,
+		"Failed to allocate memory for requested buffer of size 1048576":            fault.DeviceMemory,
+		"Non-zero status code returned while running Add node. Incompatible shapes": "",
 	} {
-		if got := deviceFault(textError(text)) != nil; got != want {
-			t.Errorf("%q: %v, want %v", text, got, want)
+		got := ""
+		if f := deviceFault(textError(text)); f != nil {
+			got = f.Code
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
 }

@@ -249,21 +249,24 @@ func describe(infos []tensor.Info) string {
 }
 
 // deviceFault returns err as a fault of the device when the library says so,
-// else nil. There are no codes to go by, only the text.
+// else nil. There are no codes to go by, only the text. A lack of memory spoils
+// nothing: the next run may succeed. Any other failure of a card does.
 func deviceFault(err error) *fault.Error {
-	text := err.Error()
-	for _, mark := range []string{"CUDA failure", "CUDNN failure", "CUBLAS failure", "CUDA error", "CUFFT failure"} {
-		if strings.Contains(text, mark) {
-			f := fault.New(fault.DeviceFault, "the card or its driver failed; this process must be started again", err)
-			f.Retryable = true
-			return f
-		}
-	}
-	for _, mark := range []string{"Failed to allocate memory", "out of memory", "bad_alloc"} {
-		if strings.Contains(text, mark) {
-			f := fault.New(fault.DeviceFault, "there is too little free memory on the device: use a smaller edit_size or end other work on it", err)
-			f.Retryable = true
-			return f
+	for _, kind := range []struct {
+		code, hint string
+		marks      []string
+	}{
+		{fault.DeviceMemory, "there is too little free memory on the device: use a smaller edit_size or end other work on it",
+			[]string{"Failed to allocate memory", "out of memory", "bad_alloc"}},
+		{fault.DeviceFault, "the card or its driver failed; this process must be started again",
+			[]string{"CUDA failure", "CUDNN failure", "CUBLAS failure", "CUDA error", "CUFFT failure"}},
+	} {
+		for _, mark := range kind.marks {
+			if strings.Contains(err.Error(), mark) {
+				f := fault.New(kind.code, kind.hint, err)
+				f.Retryable = true
+				return f
+			}
 		}
 	}
 	return nil

@@ -49,7 +49,6 @@ type chaosHost struct {
 	dir   string
 	mount string
 	cmd   *exec.Cmd // nil while it is down
-	log   *os.File
 	until time.Time // when it comes back, or goes on
 	calm  time.Time // since when it is neither killed nor stopped
 	stood bool      // it stands still

@@ -13,7 +13,7 @@ import (
 
 func TestScan(t *testing.T) {
 	s := newSpool(t)
-	inbox := filepath.Join(s.Path(), InboxDir)
+	inbox := filepath.Join(s.path, InboxDir)
 	for _, name := range []string{
 		"a.yaml", "b.yml", "c.json", "ä b.yaml", "dir/request.yaml", // requests
 		"d.txt", ".hidden.yaml", "._a.yaml", "a.yaml~", "a.yaml.tmp", "a.yaml.part", "a.yaml.swp", "noext",
@@ -52,10 +52,10 @@ func TestClaimDoesNotFollowALink(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	victim := filepath.Join(s.Path(), FailedDir, "victim")
+	victim := filepath.Join(s.path, FailedDir, "victim")
 	os.Mkdir(victim, 0o755)
 	os.WriteFile(filepath.Join(victim, "request.yaml"), []byte("x"), 0o644)
-	dir := filepath.Join(s.Path(), InboxDir, "d")
+	dir := filepath.Join(s.path, InboxDir, "d")
 	os.RemoveAll(dir)
 	os.Symlink("../failed/victim", dir)
 	if c, err := s.Claim(entries[0]); err == nil {
@@ -145,7 +145,7 @@ func TestPeek(t *testing.T) {
 
 func TestMarkers(t *testing.T) {
 	s := newSpool(t)
-	control := filepath.Join(s.Path(), ControlDir)
+	control := filepath.Join(s.path, ControlDir)
 	for _, name := range []string{"test_001.cancel", "PAUSE", ".x.cancel", "notes.txt", "x.unknown"} {
 		os.WriteFile(filepath.Join(control, name), nil, 0o644)
 	}

@@ -12,7 +12,7 @@ import (
 // otherHost opens the spool as another host that has the same clock.
 func otherHost(t *testing.T, s *Spool, clock func() time.Duration) *Spool {
 	t.Helper()
-	o := open(t, s.Path(), t.TempDir())
+	o := open(t, s.path, t.TempDir())
 	o.live.clock = clock
 	return o
 }
@@ -161,7 +161,7 @@ func TestTakeOver(t *testing.T) {
 			t.Errorf("Fail(%s) = %v, want ErrLost", old.ActiveName, err)
 		}
 	}
-	if entries, err := os.ReadDir(filepath.Join(a.Path(), FailedDir)); err != nil || len(entries) > 0 {
+	if entries, err := os.ReadDir(filepath.Join(a.path, FailedDir)); err != nil || len(entries) > 0 {
 		t.Errorf("%d reasons of a job that was lost, %v", len(entries), err)
 	}
 }
@@ -170,7 +170,7 @@ func TestTakeOver(t *testing.T) {
 // missing one counts as silence only.
 func TestHeartbeatComesBack(t *testing.T) {
 	s := newSpool(t)
-	file := filepath.Join(s.Path(), beatFile(s.instance))
+	file := filepath.Join(s.path, beatFile(s.instance))
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestDeadHeartbeatGoes(t *testing.T) {
 	clock := time.Hour
 	s := newSpool(t)
 	s.live.clock = func() time.Duration { return clock }
-	file := filepath.Join(s.Path(), beatFile(strange("gone")))
+	file := filepath.Join(s.path, beatFile(strange("gone")))
 	if err := os.WriteFile(file, []byte("UHB1"), 0o644); err != nil {
 		t.Fatal(err)
 	}

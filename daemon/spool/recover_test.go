@@ -17,10 +17,10 @@ func death(t *testing.T, s *Spool, accepted bool, names ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		os.WriteFile(filepath.Join(s.Path(), ActiveDir, n), nil, 0o644)
-		os.WriteFile(filepath.Join(s.Path(), beatFile(a.Instance)), nil, 0o644)
+		os.WriteFile(filepath.Join(s.path, ActiveDir, n), nil, 0o644)
+		os.WriteFile(filepath.Join(s.path, beatFile(a.Instance)), nil, 0o644)
 		if accepted {
-			os.WriteFile(filepath.Join(s.Path(), requestFile(a.Job)), nil, 0o644)
+			os.WriteFile(filepath.Join(s.path, requestFile(a.Job)), nil, 0o644)
 		}
 	}
 }
@@ -131,10 +131,10 @@ func TestReturn(t *testing.T) {
 func TestRecoverLeavesWhatItDoesNotKnow(t *testing.T) {
 	s := newSpool(t)
 	for _, n := range []string{"README", "260101T000000-aaaaaa.e0002.a0c0.h.yaml", ".nfs0001", ".tmp-zzzzzzzz-12345678"} {
-		os.WriteFile(filepath.Join(s.Path(), ActiveDir, n), nil, 0o644)
+		os.WriteFile(filepath.Join(s.path, ActiveDir, n), nil, 0o644)
 	}
 	mine := ActiveDir + "/.tmp-" + s.instance.HostID + "-12345678"
-	os.WriteFile(filepath.Join(s.Path(), mine), nil, 0o644)
+	os.WriteFile(filepath.Join(s.path, mine), nil, 0o644)
 	if _, err := s.Recover(); err != nil {
 		t.Fatal(err)
 	}

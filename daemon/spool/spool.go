@@ -129,9 +129,6 @@ func (s *Spool) Close() error {
 	return errors.Join(append(errs, s.root.Close())...)
 }
 
-// Path returns the spool's root as it was given to Open.
-func (s *Spool) Path() string { return s.path }
-
 // ID returns the spool's random id, as its FORMAT records it.
 func (s *Spool) ID() string { return s.format.ID }
 

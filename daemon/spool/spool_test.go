@@ -32,7 +32,7 @@ func newSpool(t *testing.T) *Spool {
 
 func drop(t *testing.T, s *Spool, name, content string) {
 	t.Helper()
-	file := filepath.Join(s.Path(), InboxDir, name)
+	file := filepath.Join(s.path, InboxDir, name)
 	if err := os.MkdirAll(filepath.Dir(file), 0o775); err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +65,8 @@ func claimed(t *testing.T, s *Spool, name, content string) *Claim {
 func files(t *testing.T, s *Spool) []string {
 	t.Helper()
 	var names []string
-	err := filepath.WalkDir(s.Path(), func(p string, d fs.DirEntry, err error) error {
-		rel, _ := filepath.Rel(s.Path(), p)
+	err := filepath.WalkDir(s.path, func(p string, d fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(s.path, p)
 		if err == nil && !d.IsDir() && rel != "FORMAT" && !strings.HasSuffix(rel, ".hb") {
 			names = append(names, rel)
 		}
@@ -95,7 +95,7 @@ func TestOpenMakesTheTree(t *testing.T) {
 		ControlDir: 0o775 | fs.ModeSetgid | fs.ModeSticky,
 		QueueDir:   0o755, ActiveDir: 0o755, RejectedDir: 0o755,
 	} {
-		info, err := os.Stat(filepath.Join(s.Path(), dir))
+		info, err := os.Stat(filepath.Join(s.path, dir))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,8 +184,8 @@ func TestCheckSeesAReplacedSpool(t *testing.T) {
 	if err := s.Check(); err != nil {
 		t.Fatal(err)
 	}
-	os.Rename(s.Path(), s.Path()+".old")
-	os.Mkdir(s.Path(), 0o755)
+	os.Rename(s.path, s.path+".old")
+	os.Mkdir(s.path, 0o755)
 	if _, err := s.Scan(); err == nil || !strings.Contains(err.Error(), "another directory") {
 		t.Errorf("Scan = %v, want an error about another directory", err)
 	}
@@ -275,9 +275,9 @@ func TestQueueOrder(t *testing.T) {
 		c := claimed(t, s, "x.yaml", "r")
 		c.Job = fmt.Sprintf("260101T00000%d-aaaaaa", i)
 		q := QueueName{JobName: c.JobName, Rank: rank, Enqueued: time.UnixMilli(int64(1000 - i))}
-		os.WriteFile(filepath.Join(s.Path(), QueueDir, q.String()), nil, 0o644)
+		os.WriteFile(filepath.Join(s.path, QueueDir, q.String()), nil, 0o644)
 	}
-	os.WriteFile(filepath.Join(s.Path(), QueueDir, "somebody's notes"), nil, 0o644)
+	os.WriteFile(filepath.Join(s.path, QueueDir, "somebody's notes"), nil, 0o644)
 	queue, err := s.Queue()
 	if err != nil {
 		t.Fatal(err)
@@ -354,7 +354,7 @@ func TestTakeAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		active := filepath.Join(s.Path(), ActiveDir)
+		active := filepath.Join(s.path, ActiveDir)
 		s.rename = func(oldName, newName string) error {
 			if happens {
 				if err := s.root.Rename(oldName, newName); err != nil {
@@ -434,9 +434,9 @@ func TestClaimKeepsANewcomer(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Between the look and the rename the user replaces the file.
-	fresh := filepath.Join(s.Path(), InboxDir, ".x.tmp")
+	fresh := filepath.Join(s.path, InboxDir, ".x.tmp")
 	os.WriteFile(fresh, []byte("the newcomer"), 0o644)
-	os.Rename(fresh, filepath.Join(s.Path(), InboxDir, "x.yaml"))
+	os.Rename(fresh, filepath.Join(s.path, InboxDir, "x.yaml"))
 	if _, err := s.Claim(entries[0]); !errors.Is(err, ErrLost) {
 		t.Fatalf("Claim = %v, want ErrLost", err)
 	}
@@ -448,13 +448,13 @@ func TestEnqueueKeepsANewcomer(t *testing.T) {
 	s := newSpool(t)
 	c := claimed(t, s, "x.yaml", "first")
 	drop(t, s, "x.yaml", "second")
-	os.Rename(filepath.Join(s.Path(), InboxDir, "x.yaml"), filepath.Join(s.Path(), c.file()))
+	os.Rename(filepath.Join(s.path, InboxDir, "x.yaml"), filepath.Join(s.path, c.file()))
 	q, err := s.Enqueue(c, []byte("first"), 4)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantFiles(t, s, "inbox/x.yaml", QueueDir+"/"+q.String(), RequestsDir+"/"+q.Job+".yaml")
-	if data, _ := os.ReadFile(filepath.Join(s.Path(), "inbox/x.yaml")); string(data) != "second" {
+	if data, _ := os.ReadFile(filepath.Join(s.path, "inbox/x.yaml")); string(data) != "second" {
 		t.Errorf("the newcomer became %q", data)
 	}
 }

@@ -66,7 +66,7 @@ func TestHoldReleaseRerank(t *testing.T) {
 // TestRetry: one of several hosts that see the marker drops the request again.
 func TestRetry(t *testing.T) {
 	a := newSpool(t)
-	b := open(t, a.Path(), t.TempDir())
+	b := open(t, a.path, t.TempDir())
 	c := claimed(t, a, "a.yaml", "the request")
 	if err := a.Fail(c, Reason{JSON: []byte("{}")}); err != nil {
 		t.Fatal(err)

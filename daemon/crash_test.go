@@ -30,7 +30,7 @@ func wantKilled(t *testing.T, cmd *exec.Cmd) {
 // A daemon that is killed at any point leaves a job that its successor
 // finishes: one result, no stray file.
 func TestKilledAndRecovered(t *testing.T) {
-	for _, point := range []string{"claimed", "accepted", "begun", "edited", "published", "told", "recorded"} {
+	for _, point := range []string{"claimed", "accepted", "begun", "edited", "committed", "published", "told", "recorded"} {
 		t.Run(point, func(t *testing.T) {
 			s := newSite(t)
 			first := s.spawn(t, point)

@@ -119,7 +119,13 @@ func (d *Daemon) rollForward(w *work) error {
 	switch {
 	case err == nil:
 		return d.recordDone(w)
-	case passing(err), errors.Is(err, spool.ErrLost):
+	case errors.Is(err, spool.ErrLost):
+		return err
+	case passing(err):
+		// The next try is another owner's: it has a directory of its own.
+		if next, failed := d.spool.Adopt(w.claim.ActiveName); failed == nil {
+			*w.claim = *next
+		}
 		return err
 	}
 	return d.fail(w, explain(err)) // its results, or the place for them, are gone
@@ -131,20 +137,19 @@ func (d *Daemon) forward(w *work) error {
 		return err
 	}
 	j := w.claim.Job
-	c, from, err := readCommit(out, j)
-	if err != nil {
-		if _, done := finishedStatus(out, j); !done {
-			return errors.Join(err, out.Close())
-		}
+	c, dirs, err := readCommit(out, j)
+	_, done := finishedStatus(out, j)
+	if err != nil && !done {
+		return errors.Join(err, out.Close())
 	}
 	a, err := openAttempt(out, w.claim.JobName, func() error { return d.mine(w.claim) })
 	if err != nil {
 		return err
 	}
-	if from != "" {
-		// The record moves on before what it names does: whoever comes after this
-		// process finds one of the two complete.
-		err = errors.Join(a.writeCommit(c), publishCommitted(out, from, c))
+	if !done {
+		// The record moves on before the directory that held it goes: whoever comes
+		// after this process finds it, or finds the job finished.
+		err = errors.Join(a.writeCommit(c), publishCommitted(out, dirs, c))
 	}
 	if err == nil {
 		err = d.clear(out, j, w.claim.Epoch) // the dead owner is shut out from here on
@@ -152,7 +157,7 @@ func (d *Daemon) forward(w *work) error {
 	if err == nil {
 		err = d.tellFinished(a, w, c)
 	}
-	a.keep = err != nil
+	a.keep = passing(err)
 	return errors.Join(err, a.close())
 }
 
@@ -175,60 +180,79 @@ func (e *goneError) Error() string {
 	return fmt.Sprintf("%s was complete, and is gone or another file", e.name)
 }
 
-// readCommit returns the newest commit of a job, and the directory in which its
-// files are.
-func readCommit(out *roots.Dir, j string) (c commit, dir string, err error) {
+// readCommit returns the commit of a job, and the directories in which its files
+// may be, the newest first.
+func readCommit(out *roots.Dir, j string) (c commit, dirs []string, err error) {
 	work, err := out.Open(spool.WorkDir + "/.")
 	if err != nil {
-		return commit{}, "", &goneError{name: spool.WorkDir}
+		return commit{}, nil, &goneError{name: spool.WorkDir}
 	}
 	defer work.Close()
 	names, err := work.Readdirnames(-1)
 	if err != nil {
-		return commit{}, "", err
+		return commit{}, nil, err
 	}
 	slices.Sort(names)
+	found := false
 	for _, name := range slices.Backward(names) {
 		if _, is := attemptEpoch(name, j); !is {
 			continue
 		}
-		data, err := out.ReadRegular(path.Join(spool.WorkDir, name, commitName))
-		if errors.Is(err, fs.ErrNotExist) {
+		dir := path.Join(spool.WorkDir, name)
+		dirs = append(dirs, dir)
+		if found {
+			continue
+		}
+		data, err := out.ReadRegular(path.Join(dir, commitName))
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			continue
 		}
 		if err != nil {
-			return commit{}, "", err
+			return commit{}, nil, err
 		}
 		if err := json.Unmarshal(data, &c); err != nil {
-			return commit{}, "", &goneError{name: commitName}
+			return commit{}, nil, &goneError{name: commitName}
 		}
-		return c, path.Join(spool.WorkDir, name), nil
+		found = true
 	}
-	return commit{}, "", &goneError{name: commitName}
+	if !found {
+		return commit{}, nil, &goneError{name: commitName}
+	}
+	return c, dirs, nil
 }
 
 // publishCommitted gives the files of a commit their public names. One that has
 // its name already is left. Each is compared with its hash: an instance that was
 // shut out may still write in a file that it holds open.
-func publishCommitted(out *roots.Dir, dir string, c commit) error {
+func publishCommitted(out *roots.Dir, dirs []string, c commit) error {
 	for _, f := range c.Files {
-		from := path.Join(dir, workName, f.From)
-		is, err := sameContent(out, from, f)
-		if err == nil && is {
-			if err = out.Rename(from, f.To); errors.Is(err, fs.ErrNotExist) {
-				is, err = false, nil // its owner lives and was faster
-			}
-		}
-		if err == nil && !is {
-			if is, err = sameContent(out, f.To, f); err == nil && !is {
-				err = &goneError{name: f.To}
-			}
-		}
-		if err != nil {
+		if err := publishOne(out, dirs, f); err != nil {
 			return fmt.Errorf("publish %s: %w", f.To, err)
 		}
 	}
 	return nil
+}
+
+func publishOne(out *roots.Dir, dirs []string, f commitFile) error {
+	for _, dir := range dirs {
+		from := path.Join(dir, workName, f.From)
+		is, err := sameContent(out, from, f)
+		if err != nil {
+			return err
+		}
+		if !is {
+			continue
+		}
+		if err := out.Rename(from, f.To); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		break // its owner lives, and was faster
+	}
+	is, err := sameContent(out, f.To, f)
+	if err == nil && !is {
+		err = &goneError{name: f.To}
+	}
+	return err
 }
 
 func sameContent(out *roots.Dir, name string, want commitFile) (bool, error) {

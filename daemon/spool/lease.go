@@ -129,12 +129,13 @@ func (s *Spool) Round(state string) (dead []Instance, err error) {
 	if err := s.beat.write(s.root, state); err != nil {
 		return nil, fmt.Errorf("write heartbeat: %w", err)
 	}
-	s.live.beaten.Store(int64(began))
 	lines, err := s.heartbeats()
 	if err != nil {
 		return nil, fmt.Errorf("read heartbeats: %w", err)
 	}
-	if _, there := lines[s.instance]; !there {
+	if _, there := lines[s.instance]; there {
+		s.live.beaten.Store(int64(began)) // others see it as well
+	} else {
 		s.beat.lose() // somebody removed it: the next one is a new file
 	}
 	names, err := s.active()

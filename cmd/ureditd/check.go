@@ -17,6 +17,9 @@ import (
 	"uredit/daemon/config"
 	"uredit/pipeline/fault"
 	"uredit/pipeline/opencv"
+	"uredit/pipeline/pix2pix"
+	"uredit/pipeline/segment"
+	"uredit/pipeline/tensor"
 )
 
 const checkHelp = `[--config FILE] [-o text|json]
@@ -80,7 +83,7 @@ func examineHost(ctx context.Context, r *check.Report, this *check.Host, configF
 		path = "no file: the defaults"
 	}
 	r.OK("configuration", "%s", path)
-	this.Check(r, &cfg)
+	this.Check(r, &cfg, shareTimeout)
 	h := &host{config: cfg}
 	defer h.close()
 	r.OK("opencv", "%s", opencv.Version())
@@ -91,17 +94,43 @@ func examineHost(ctx context.Context, r *check.Report, this *check.Host, configF
 	for _, w := range h.warnings {
 		r.Warn("bundle", "export a whole bundle, which has a manifest, with models/export", "%s", w)
 	}
-	if h.runtime != nil {
-		for _, name := range cfg.Devices {
-			d, err := h.device(name, len(cfg.Devices))
-			note(r, "device "+name, "opens", err)
-			if err == nil {
-				_ = d.Close() // it was opened to see that it opens
-			}
-		}
-	}
+	h.checkDevices(ctx, r)
 	if h.bundle != nil {
 		checkMemory(r, h.bundle.Dir(), "/proc/meminfo")
+	}
+}
+
+// checkDevices opens each device, and on the first that opens the models.
+func (h *host) checkDevices(ctx context.Context, r *check.Report) {
+	if h.runtime == nil {
+		return
+	}
+	loaded := false
+	for _, name := range h.config.Devices {
+		d, err := h.device(name, len(h.config.Devices))
+		note(r, "device "+name, "opens", err)
+		if err != nil {
+			continue
+		}
+		if h.bundle != nil && !loaded {
+			h.checkGraphs(ctx, r, d.Load)
+			loaded = true
+		}
+		_ = d.Close() // with the models; it was opened to see that it opens
+	}
+}
+
+// checkGraphs loads both parts of the bundle, which finds graphs with other
+// inputs and outputs than are wanted. A part that is missing has its warning.
+func (h *host) checkGraphs(ctx context.Context, r *check.Report, load tensor.Loader) {
+	const found = "its graphs load, and have the inputs and outputs that are wanted"
+	if dir, err := h.bundle.SAM3(); err == nil {
+		_, err := segment.Open(ctx, dir, load)
+		note(r, "sam3", found, err)
+	}
+	if dir, err := h.bundle.Pix2Pix(); err == nil {
+		_, err := pix2pix.Open(ctx, dir, load)
+		note(r, "pix2pix", found, err)
 	}
 }
 

@@ -94,6 +94,12 @@ func TestCheckBrokenPipeline(t *testing.T) {
 			func(s *checkSite) { s.lines["bundle"] = "/nowhere" }, func(s *checkSite) { s.lines["bundle"] = "builtin" }},
 		{"bundle without a manifest", "bundle", "bundle.json", "manifest", exitWarned,
 			func(s *checkSite) { os.Remove(filepath.Join(s.bundle, models.ManifestName)) }, func(s *checkSite) { os.RemoveAll(s.bundle); s.restore() }},
+		{"graph of another network", "sam3", "", "", exitWrong,
+			func(s *checkSite) {
+				s.copy("sam3/text_encoder.onnx", detector)
+				os.Remove(filepath.Join(s.bundle, models.ManifestName))
+			},
+			func(s *checkSite) { os.RemoveAll(s.bundle); s.restore() }},
 		{"no ffmpeg", "ffmpeg", "find ffmpeg", "apt-get install ffmpeg", exitWrong,
 			func(s *checkSite) { s.lines["ffmpeg"] = "ffmpeg-none" }, func(s *checkSite) { delete(s.lines, "ffmpeg") }},
 		{"old ffmpeg", "ffmpeg", "4.1", "5.1 or later", exitWrong,
@@ -144,6 +150,18 @@ func (s *checkSite) append(name, text string) {
 	}
 	defer f.Close()
 	if _, err := f.WriteString(text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// copy puts one file of the bundle in the place of another.
+func (s *checkSite) copy(from, to string) {
+	s.t.Helper()
+	data, err := os.ReadFile(filepath.Join(s.bundle, from))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(s.bundle, to), data, 0o644)
+	}
+	if err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -33,6 +33,7 @@ const (
 	openTimeout   = 15 * time.Minute // hashing tens of gigabytes of models on a network mount
 	deviceTimeout = 5 * time.Minute
 	spoolTimeout  = 5 * time.Minute
+	shareTimeout  = 30 * time.Second // a file server that is silent for longer is down
 )
 
 // configError is a configuration that cannot be used. No restart mends it.
@@ -140,7 +141,7 @@ func supervised(ctx context.Context, c console, manager *sdnotify.Manager, hangu
 // warnings go to the log.
 func ask(log *slog.Logger, cfg *config.Config) error {
 	var r check.Report
-	check.This().Check(&r, cfg)
+	check.This().Check(&r, cfg, shareTimeout)
 	for _, f := range r.Findings {
 		if f.Level == check.Warning {
 			log.Warn(f.Text, "check", f.Check, "hint", f.Hint)

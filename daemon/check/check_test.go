@@ -85,7 +85,7 @@ func format(version, uid int) string {
 
 func (s *site) report() *Report {
 	r := &Report{}
-	s.host.Check(r, &s.cfg)
+	s.host.Check(r, &s.cfg, time.Minute)
 	return r
 }
 
@@ -234,5 +234,18 @@ func TestMountOf(t *testing.T) {
 	h.Mounts = filepath.Join(dir, "none")
 	if _, err := h.mountOf("/"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A file server that is gone lets every question wait, for ever.
+func TestShareThatHangs(t *testing.T) {
+	s := newSite(t)
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	s.host.Statfs = func(string) (unix.Statfs_t, error) { <-hang; return unix.Statfs_t{}, nil }
+	r := &Report{}
+	s.host.Check(r, &s.cfg, 50*time.Millisecond)
+	if r.Worst() != Error || !strings.Contains(r.Findings[0].Text, "no answer from the file systems of "+s.cfg.Root) {
+		t.Errorf("found %v", r.Findings)
 	}
 }

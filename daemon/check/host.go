@@ -47,8 +47,27 @@ func This() *Host {
 }
 
 // Check asks everything about the host that a configuration relies on. What the
-// pipeline needs (programs, libraries, devices, models) it does not know.
-func (h *Host) Check(r *Report, c *config.Config) {
+// pipeline needs (programs, libraries, devices, models) it does not know. A share
+// that has not answered within a time is an error; its question is left behind.
+func (h *Host) Check(r *Report, c *config.Config, within time.Duration) {
+	answers := make(chan Report, 1)
+	go func() {
+		var mine Report
+		h.ask(&mine, c)
+		answers <- mine
+	}()
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	select {
+	case mine := <-answers:
+		r.Findings = append(r.Findings, mine.Findings...)
+	case <-deadline.C:
+		r.Error("spool", "is the file server up? systemd and the kernel's log know which mount waits",
+			"no answer from the file systems of %s for %v", strings.Join(append([]string{c.Root}, c.Roots...), ", "), within)
+	}
+}
+
+func (h *Host) ask(r *Report, c *config.Config) {
 	h.spool(r, c.Root)
 	for _, root := range c.Roots {
 		if root != c.Root {

@@ -184,7 +184,8 @@ func (s *source) ready(j string, r *job.Request, now time.Time) (bool, error) {
 	}
 	out, err := s.roots.OpenDir(r.OutputDir)
 	if err == nil {
-		err = out.Close()
+		err = room(out)
+		err = errors.Join(err, out.Close())
 	}
 	if passing(err) {
 		return false, err

@@ -41,7 +41,7 @@ build: deps ## build bin/ureditd and bin/uredit
 	go build -trimpath -o bin/ureditd ./cmd/ureditd
 	CGO_ENABLED=0 go build -trimpath -o bin/uredit ./cmd/uredit
 
-demo: build ## edit a real clip with the built-in models; prints where the result is
+demo: build ## edit a real clip with small trained networks, else the built-in ones; prints where the result is
 	examples/demo.sh $(BUILD)/demo
 
 test: build ## all tests that need no GPU and no download of weights

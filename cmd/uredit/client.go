@@ -84,17 +84,20 @@ func (c *client) root() (string, error) {
 			return c.absolute(root), nil
 		}
 	}
-	config := c.getenv("UREDIT_CONFIG")
+	config, source := c.getenv("UREDIT_CONFIG"), "UREDIT_CONFIG"
 	if config == "" {
-		return defaultSpool, nil
+		config, source = c.config, "the daemon's configuration"
+		if config == "" || !exists(config) {
+			return defaultSpool, nil
+		}
 	}
 	data, err := os.ReadFile(c.absolute(config))
 	if err != nil {
-		return "", usageError("read UREDIT_CONFIG: %w", err)
+		return "", usageError("read %s: %w", source, err)
 	}
 	values, fault := document.Parse(config, data, 1<<20)
 	if fault != nil {
-		return "", usageError("read UREDIT_CONFIG: %w", fault)
+		return "", usageError("read %s: %w", source, fault)
 	}
 	root := defaultSpool
 	values.String("root", &root)

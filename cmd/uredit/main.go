@@ -43,11 +43,14 @@ JOB is a job_id, the spool's own token of a job, an output_dir, or the path of
 a status.json. Relative paths are taken from the current directory.
 
 The spool is --spool, else UREDIT_SPOOL, else the root of the configuration that
-UREDIT_CONFIG names, else /var/spool/uredit.
+UREDIT_CONFIG names, or of /etc/uredit/uredit.yaml, else /var/spool/uredit.
 
 Exit status: 0 done, 1 failed, 2 usage or invalid request, 5 no such job,
 130 interrupted (the job goes on).
 `
+
+// systemConfig is where a package puts the daemon's configuration.
+const systemConfig = "/etc/uredit/uredit.yaml"
 
 // Exit statuses; scripts rely on them.
 const (
@@ -64,6 +67,7 @@ type stdio struct {
 	out, err io.Writer
 	dir      string              // the current directory, absolute
 	getenv   func(string) string // the environment
+	config   string              // the configuration of this machine's daemon, if there is one
 }
 
 func main() {
@@ -73,7 +77,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "uredit:", err)
 		os.Exit(exitFailed)
 	}
-	code := run(ctx, os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr, dir: dir, getenv: os.Getenv})
+	code := run(ctx, os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr, dir: dir, getenv: os.Getenv, config: systemConfig})
 	stop()
 	os.Exit(code)
 }

@@ -128,8 +128,28 @@ esac
 exec FFMPEG "$@"
 `
 
-// ffmpeg that dies in the middle, whatever it was doing, fails its job and no
-// other.
+// wantTriedAgain waits for a job to wait after an error in a stage, and ends it.
+func (s *site) wantTriedAgain(jobID string, stage job.State) {
+	s.t.Helper()
+	eventually(s.t, jobID+" to wait for another try", func() bool {
+		st, ok := s.status(jobID)
+		return ok && st.Status == job.Queued && st.Message != nil && strings.Contains(*st.Message, "; tried again at ")
+	})
+	stages := s.record(jobID).Stages
+	if len(stages) == 0 || stages[len(stages)-1].Name != stage {
+		s.t.Errorf("%s ended in %v, want %s", jobID, stages, stage)
+	}
+	s.cancel(jobID)
+	if st := s.end(jobID); st.Status != job.Failed || st.Error == nil || !strings.HasPrefix(*st.Error, "cancelled") {
+		s.t.Errorf("%s ended as %s", jobID, st.JSON())
+	}
+	if left := glob(filepath.Join(s.out(jobID), ".uredit")); len(left) > 0 {
+		s.t.Errorf("%q is left", left)
+	}
+}
+
+// ffmpeg that is killed in the middle, whatever it was doing, has its job tried
+// again, and harms no other.
 func TestFFmpegDies(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -150,7 +170,7 @@ func TestFFmpegDies(t *testing.T) {
 	}{{"decoder", job.Propagating}, {"mask", job.Propagating}, {"encoder", job.Editing}, {"muxer", job.Saving}} {
 		s.put(s.path("dies"), c.dies)
 		s.drop(c.dies+".yaml", s.request(c.dies, "num_inference_steps: 60"))
-		s.wantFailure(c.dies, fault.ToolFailed, c.stage)
+		s.wantTriedAgain(c.dies, c.stage)
 	}
 	s.put(s.path("dies"), "")
 	s.goesOn()

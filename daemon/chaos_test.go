@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -41,17 +40,6 @@ type chaos struct {
 	jobs   int // dropped
 	faults int
 	kills  int
-}
-
-// chaosHost is one host: a directory of its own, and at times a process.
-type chaosHost struct {
-	name  string
-	dir   string
-	mount string
-	cmd   *exec.Cmd // nil while it is down
-	until time.Time // when it comes back, or goes on
-	calm  time.Time // since when it is neither killed nor stopped
-	stood bool      // it stands still
 }
 
 func newChaos(t *testing.T, hosts int, mutant string) *chaos {
@@ -94,53 +82,6 @@ func newChaos(t *testing.T, hosts int, mutant string) *chaos {
 		return err == nil
 	})
 	return c
-}
-
-// start starts a host's daemon.
-func (c *chaos) start(h *chaosHost) {
-	c.t.Helper()
-	log, err := os.OpenFile(filepath.Join(h.dir, "log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer log.Close()
-	h.cmd = exec.Command(os.Args[0])
-	h.cmd.Env = append(os.Environ(), envDaemon+"="+c.site.dir, envHost+"="+h.dir, envMutant+"="+c.mutant, envMount+"="+h.mount)
-	h.cmd.Stderr = log
-	if h.mount != "" {
-		h.cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	}
-	if err := h.cmd.Start(); err != nil {
-		c.t.Fatal(err)
-	}
-	h.calm = time.Now()
-}
-
-// end ends the hosts, and shows their logs when the test failed.
-func (c *chaos) end() {
-	for _, h := range c.hosts {
-		c.kill(h)
-		if !c.t.Failed() || c.mutant != "" {
-			continue
-		}
-		log, err := os.ReadFile(filepath.Join(h.dir, "log"))
-		c.t.Logf("%s, %v:\n%s", h.name, err, log[max(0, len(log)-8000):])
-	}
-}
-
-func (c *chaos) kill(h *chaosHost) {
-	if h.cmd != nil {
-		h.cmd.Process.Kill()
-		h.cmd.Wait() // it was killed: the error says so
-		h.cmd, h.stood = nil, false
-	}
-}
-
-// signal sends one to a host that runs.
-func (h *chaosHost) signal(s syscall.Signal) {
-	if h.cmd != nil {
-		h.cmd.Process.Signal(s)
-	}
 }
 
 // revive brings back who was away for long enough, or everybody.
@@ -232,29 +173,6 @@ func (c *chaos) freeze(last bool) {
 			h.signal(syscall.SIGCONT)
 		}
 	}
-}
-
-// wantStopped waits until no thread of a process that got SIGSTOP does anything
-// any more: one may still wait for a file server, which changes something.
-func wantStopped(t *testing.T, pid int) {
-	t.Helper()
-	eventually(t, "a process that stands still", func() bool {
-		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range threads {
-			stat, err := os.ReadFile(file)
-			if err != nil {
-				continue // it ended
-			}
-			_, rest, _ := strings.Cut(string(stat), ") ")
-			if rest != "" && !strings.ContainsAny(rest[:1], "TtZX") {
-				return false
-			}
-		}
-		return true
-	})
 }
 
 // run disturbs the hosts while they do the jobs, then lets them end.

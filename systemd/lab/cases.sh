@@ -135,6 +135,34 @@ collects() {
 	expect "its result stays" [ -s $spool/results/short/short_output.mp4 ]
 }
 
+# asked PATH: the daemon's answer over HTTP.
+asked() {
+	exec 3<>/dev/tcp/127.0.0.1/9187 || return 1
+	printf 'GET %s HTTP/1.0\r\n\r\n' "$1" >&3
+	cat <&3
+	exec 3>&-
+}
+
+measures() {
+	mkdir -p /etc/systemd/system/uredit.service.d
+	# The drop-in of ureditd(8).
+	printf '[Service]\nPrivateNetwork=no\nRestrictAddressFamilies=AF_UNIX AF_INET AF_INET6\nIPAddressAllow=localhost\n' \
+		>/etc/systemd/system/uredit.service.d/metrics.conf
+	echo 'metrics: 127.0.0.1:9187' >>/etc/uredit/uredit.yaml
+	systemctl daemon-reload
+	expect "start with metrics" systemctl restart uredit
+	[[ $(asked /readyz) == *ok* ]] || fail "/readyz: $(asked /readyz)"
+	[[ $(asked /metrics) == *'uredit_devices 1'* ]] || fail "/metrics: $(asked /metrics)"
+	rm -r /etc/systemd/system/uredit.service.d
+	systemctl daemon-reload
+	systemctl restart uredit 2>/dev/null && fail "it listens without the drop-in"
+	within 10 "hint at the drop-in" shows 'PrivateNetwork=no'
+	sed -i '/^metrics:/d' /etc/uredit/uredit.yaml
+	systemctl restart uredit
+	local checked; checked=$(runuser -u uredit -- ureditd check 2>/dev/null)
+	[[ $checked != *$'\nerror'* && $checked == *'ok       device cpu'* ]] || fail "ureditd check: $checked"
+}
+
 misconfigured() {
 	cp /etc/uredit/uredit.yaml /lab/good.yaml
 	echo 'rot: /x' >>/etc/uredit/uredit.yaml
@@ -195,7 +223,7 @@ purges() {
 	expect "no unit is left" [ -z "$(systemctl list-unit-files --no-legend 'uredit*')" ]
 }
 
-for case in ${*:-install start finishes stops reloads hangs collects misconfigured mounts upgrades purges}; do
+for case in ${*:-install start finishes stops reloads hangs collects measures misconfigured mounts upgrades purges}; do
 	say "$case" ""
 	"$case"
 done

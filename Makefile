@@ -135,4 +135,4 @@ systemd: ## the package in a booted Debian: install, run, stop, reload, upgrade,
 clean: ## remove what was built
 	rm -rf bin $(BUILD)
 
-.PHONY: help deps packages build demo test race test-gpu memory lint parity bench chaos nfs fuzz clean
+.PHONY: help deps packages build demo test race test-gpu memory lint parity bench chaos nfs fuzz deb systemd clean

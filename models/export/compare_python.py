@@ -48,14 +48,19 @@ def main():
         bundle(folder, args.pix2pix)
         find_masks(folder, args)
         runs = {"ur-edit": [], "ureditd": []}
+        print(f"{'':10}{'networks':>12}{'outside':>12}{'peak memory':>15}")
         for _ in range(args.rounds):
-            runs["ur-edit"].append(run_loop(folder, args))
-            runs["ureditd"].append(run_ureditd(folder, args))
-    print(f"{args.frames} frames of {WIDTH}x{HEIGHT}, {args.steps} steps, median of {args.rounds} rounds in turns\n")
-    print(f"{'':10}{'networks':>12}{'outside':>12}{'peak memory':>15}")
-    for name, all_runs in runs.items():
-        networks, outside, memory = (statistics.median(column) for column in zip(*all_runs))
-        print(f"{name:10}{networks:9.1f} ms{outside:9.1f} ms{memory / 1e6:12.0f} MB")
+            for name, run in (("ur-edit", run_loop), ("ureditd", run_ureditd)):
+                runs[name].append(run(folder, args))
+                show(name, runs[name][-1])
+    print(f"\n{args.frames} frames of {WIDTH}x{HEIGHT}, {args.steps} steps, median of {args.rounds} rounds in turns")
+    for name, figures in runs.items():
+        show(name, [statistics.median(column) for column in zip(*figures)])
+
+
+def show(name, figures):
+    networks, outside, memory = figures
+    print(f"{name:10}{networks:9.1f} ms{outside:9.1f} ms{memory / 1e6:12.0f} MB", flush=True)
 
 
 def ffmpeg(*args):

@@ -8,6 +8,7 @@ import (
 	"path"
 	"time"
 
+	"uredit/daemon/atomicfile"
 	"uredit/daemon/job"
 	"uredit/daemon/report"
 	"uredit/daemon/roots"
@@ -101,7 +102,7 @@ func openAttempt(out *roots.Dir, n spool.JobName, mine func() error) (a *attempt
 	}()
 	// The directory of a live job is there since the job was admitted. Making
 	// it once only means that an attempt that was put out of it stays out.
-	if err := out.MkdirShared(a.dir, 0o755); err != nil {
+	if err := makeAnew(out, a.dir); err != nil {
 		return nil, err
 	}
 	// Asked before, the answer could be outdated: whoever takes the job after
@@ -186,7 +187,7 @@ func nextAttempt(out *roots.Dir, j string) int {
 
 // publish gives a file of the attempt its public name.
 func (a *attempt) publish(file, name string) error {
-	return a.out.Rename(path.Join(a.dir, workName, file), name)
+	return atomicfile.Rename(a.out.Root, path.Join(a.dir, workName, file), name)
 }
 
 // published reports whether an earlier attempt published this job's result and
@@ -228,5 +229,5 @@ func replaceStatus(out *roots.Dir, dir string, status []byte) error {
 	if err := out.WriteFile(tmp, status, 0o664); err != nil {
 		return err
 	}
-	return out.Rename(tmp, job.StatusName)
+	return atomicfile.Rename(out.Root, tmp, job.StatusName)
 }

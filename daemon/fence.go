@@ -68,11 +68,7 @@ func (d *Daemon) fenced(out *roots.Dir, c *spool.Claim, f func(dir string) error
 	if err := out.MkdirAll(spool.WorkDir, 0o755); err != nil {
 		return err
 	}
-	// A failed try of this claim may have left it.
-	if err := out.RemoveAll(dir); err != nil {
-		return err
-	}
-	if err := out.MkdirShared(dir, 0o755); err != nil {
+	if err := makeAnew(out, dir); err != nil {
 		return err
 	}
 	err := d.mine(c)
@@ -84,6 +80,19 @@ func (d *Daemon) fenced(out *roots.Dir, c *spool.Claim, f func(dir string) error
 		// The job may be over, and nobody left who would remove this one. That of a
 		// live job holds its reservation.
 		_ = out.Remove(spool.WorkDir)
+	}
+	return err
+}
+
+// makeAnew makes a claim's own directory, without what an earlier try of the
+// claim may have left in it.
+func makeAnew(out *roots.Dir, dir string) error {
+	if err := out.RemoveAll(dir); err != nil {
+		return err
+	}
+	err := out.MkdirShared(dir, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil // made, and the answer was lost: nobody else makes this name
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"uredit/daemon/atomicfile"
 	"uredit/daemon/report"
 	"uredit/daemon/roots"
 	"uredit/daemon/spool"
@@ -69,7 +70,7 @@ func (a *attempt) writeCommit(c commit) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := a.files.Rename(commitName+".tmp", commitName); err != nil {
+	if err := atomicfile.Rename(a.files, commitName+".tmp", commitName); err != nil {
 		return err
 	}
 	return errors.Join(syncNames(a.work), syncNames(a.files))
@@ -243,7 +244,7 @@ func publishOne(out *roots.Dir, dirs []string, f commitFile) error {
 		if !is {
 			continue
 		}
-		if err := out.Rename(from, f.To); !errors.Is(err, fs.ErrNotExist) {
+		if err := atomicfile.Rename(out.Root, from, f.To); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		break // its owner lives, and was faster

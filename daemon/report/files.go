@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"uredit/daemon/atomicfile"
 	"uredit/daemon/job"
 )
 
@@ -100,7 +101,7 @@ func replace(dir *os.Root, tmp, name string, data []byte, sync bool) (err error)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return dir.Rename(tmp, name)
+	return atomicfile.Rename(dir, tmp, name)
 }
 
 // syncDir makes the names in dir survive a loss of power, where the file system
@@ -134,7 +135,7 @@ func (r *Reporter) takeOver(name string, mine bool, limit int64) (f *os.File, si
 	}
 	_, err = f.Write(before)
 	if err == nil {
-		err = r.dir.Rename(path.Join(r.attemptName, name), name)
+		err = atomicfile.Rename(r.dir, path.Join(r.attemptName, name), name)
 	}
 	if err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("start %s: %w", name, err), f.Close())

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"uredit/daemon/atomicfile"
 )
 
 // ErrLost says that a name was no longer there: another process, or the user,
@@ -128,7 +130,7 @@ func (w writer) replace(root *os.Root, name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := root.Rename(tmp, name); err != nil {
+	if err := atomicfile.Rename(root, tmp, name); err != nil {
 		root.Remove(tmp)
 		return err
 	}

@@ -120,18 +120,33 @@ func (s *Spool) giveBack(file, name string) error {
 	back := path.Join(InboxDir, name)
 	err := fs.ErrExist
 	if !strings.Contains(name, "/") { // a directory of the inbox may have become a link
-		err = s.root.Link(file, back)
+		err = s.link(file, back)
 	}
 	if err != nil {
 		ext := path.Ext(name)
 		flat := strings.ReplaceAll(strings.TrimSuffix(name, ext), "/", "-")
 		back = path.Join(InboxDir, flat+"-"+random36(6)+ext)
-		err = s.root.Link(file, back)
+		err = s.link(file, back)
 	}
 	if err != nil {
 		return fmt.Errorf("give back %s: %w", name, err)
 	}
 	return errors.Join(s.root.Remove(file), syncDir(s.root, InboxDir), syncDir(s.root, ActiveDir))
+}
+
+// link gives a file a second name. One that has it already got it by a link whose
+// answer was lost.
+func (s *Spool) link(file, name string) error {
+	err := s.root.Link(file, name)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	a, errA := s.root.Lstat(file)
+	b, errB := s.root.Lstat(name)
+	if errA == nil && errB == nil && os.SameFile(a, b) {
+		return nil
+	}
+	return err
 }
 
 // Return gives a claim that was not decided about back to the inbox, where any

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"uredit/daemon/atomicfile"
 )
 
 // WorkDir is the directory of an output directory in which jobs keep what is
@@ -148,7 +150,7 @@ func (s *Spool) release(root *os.Root, name, job string) error {
 		return err
 	}
 	aside := s.write.temp(path.Dir(name))
-	if err := root.Rename(name, aside); err != nil {
+	if err := atomicfile.Rename(root, name, aside); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"uredit/daemon/atomicfile"
 )
 
 // The directories of a spool, relative to its root.
@@ -192,7 +194,7 @@ func (s *Spool) checkFileSystem() error {
 		if err := s.root.WriteFile(from, nil, 0o644); err != nil {
 			return fmt.Errorf("try to write: %w", err)
 		}
-		err := s.root.Rename(from, to)
+		err := atomicfile.Rename(s.root, from, to)
 		if err != nil {
 			s.root.Remove(from)
 		}
@@ -202,7 +204,7 @@ func (s *Spool) checkFileSystem() error {
 		if err != nil {
 			return fmt.Errorf("try a rename: %w", err)
 		}
-		if err := s.root.Remove(to); err != nil {
+		if err := s.root.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"uredit/daemon/atomicfile"
 )
 
 // Hold takes a waiting job out of the queue until Release. ErrLost says that it
@@ -148,7 +150,7 @@ func failedFile(job string) string { return path.Join(FailedDir, job, nestedName
 // only one of several hosts can do; ErrLost says that another did.
 func (s *Spool) Retry(m Marker, job string) error {
 	aside := s.write.temp(ControlDir)
-	if err := s.root.Rename(path.Join(ControlDir, m.Name), aside); err != nil {
+	if err := atomicfile.Rename(s.root, path.Join(ControlDir, m.Name), aside); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = ErrLost
 		}
@@ -157,7 +159,7 @@ func (s *Spool) Retry(m Marker, job string) error {
 	name := path.Join(InboxDir, job+"-"+random36(6)+".yaml")
 	if err := s.root.Link(failedFile(job), name); err != nil {
 		// The wish stays, if it can.
-		return fmt.Errorf("retry %s: %w", job, errors.Join(err, s.root.Rename(aside, path.Join(ControlDir, m.Name))))
+		return fmt.Errorf("retry %s: %w", job, errors.Join(err, atomicfile.Rename(s.root, aside, path.Join(ControlDir, m.Name))))
 	}
 	if err := errors.Join(s.root.Remove(aside), syncDir(s.root, InboxDir)); err != nil {
 		return fmt.Errorf("retry %s: %w", job, err)

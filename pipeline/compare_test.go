@@ -84,7 +84,7 @@ func compareTimes(t *testing.T, input, output document) {
 func compareTags(t *testing.T, from, to stream) {
 	t.Helper()
 	tags := from.tags()
-	if strings.HasPrefix(from.PixFmt, "bgr") {
+	if strings.HasPrefix(from.PixFmt, "bgr") || strings.HasPrefix(from.PixFmt, "rgb") {
 		tags = [4]string{"tv", "bt709", "bt709", "bt709"}
 	}
 	if tags[1] == "ycgco" {

@@ -44,7 +44,7 @@ func probeArgs() []string {
 // packetArgs asks ffprobe for the times of the first packets of a stream.
 func packetArgs(stream, count int, container string) []string {
 	args := []string{"-v", "error", "-of", "json", "-select_streams", strconv.Itoa(stream),
-		"-show_entries", "packet=pts,duration", "-read_intervals", "%+#" + strconv.Itoa(count)}
+		"-show_entries", "packet=pts,flags", "-read_intervals", "%+#" + strconv.Itoa(count)}
 	return append(args, inputArgs(0, container)...)
 }
 

@@ -60,6 +60,9 @@ func TestDecodeFilters(t *testing.T) {
 		if tt.change != nil {
 			tt.change(&info)
 		}
+		if tt.d.RGBWidth == 0 {
+			tt.want += ",scale=1920:1080"
+		}
 		if got := strings.Join(decodeFilters(info, tt.d), ","); got != tt.want {
 			t.Errorf("%s: %s\nwant %s", tt.name, got, tt.want)
 		}

@@ -1,6 +1,7 @@
 package ffmpeg
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -174,6 +175,26 @@ func TestDecodeDamaged(t *testing.T) {
 	}
 	if fault.Of(err).Code != fault.InputUnreadable {
 		t.Errorf("index only: %v", err)
+	}
+}
+
+// TestDecodeAnotherSize brings what changes its size on the way to the size that
+// the probe found.
+func TestDecodeAnotherSize(t *testing.T) {
+	a := clip(t, "a.ts", "-f lavfi -i testsrc2=s=64x48:r=25:d=0.2 -pix_fmt yuv420p "+x264)
+	b := clip(t, "b.ts", "-f lavfi -i testsrc2=s=96x80:r=25:d=0.2 -pix_fmt yuv420p -output_ts_offset 0.2 "+x264)
+	var joined []byte
+	for _, part := range []*os.File{a, b} {
+		data, err := os.ReadFile(part.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		joined = append(joined, data...)
+	}
+	in := file(t, "c.ts", joined)
+	info := probe(t, in)
+	if frames, _ := decodeAll(t, in, info, media.Decode{}); len(frames) != 10 {
+		t.Errorf("%d frames, want 10", len(frames))
 	}
 }
 

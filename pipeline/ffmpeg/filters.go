@@ -32,7 +32,9 @@ func decodeFilters(info media.Info, d media.Decode) []string {
 	if d.RGBWidth > 0 {
 		return append(f, rgbFilters(info, d)...)
 	}
-	return append(f, planarFilters(info)...)
+	// Pictures may change their size on the way; those that have the probe's pass
+	// untouched.
+	return append(append(f, planarFilters(info)...), fmt.Sprintf("scale=%d:%d", info.Width, info.Height))
 }
 
 // planarFilters leads to 8-bit 4:2:0. The plain format filter leaves matrix and

@@ -66,7 +66,8 @@ type probeFrame struct {
 }
 
 type probePacket struct {
-	PTS *int64 `json:"pts"`
+	PTS   *int64 `json:"pts"`
+	Flags string `json:"flags"` // with a D where an edit list says that nothing of it is shown
 }
 
 func parseProbe(b []byte) (*probeDocument, error) {
@@ -77,9 +78,10 @@ func parseProbe(b []byte) (*probeDocument, error) {
 	return &doc, nil
 }
 
-// info describes the first video stream, but for what only packets tell.
+// info describes the video stream that players show, but for what only packets
+// tell.
 func (d *probeDocument) info() (media.Info, error) {
-	i := slices.IndexFunc(d.Streams, probeStream.moving)
+	i, others := d.picture()
 	if i < 0 {
 		return media.Info{}, fault.New(fault.InputUnreadable, "the input must have a video track; cover art does not count",
 			fmt.Errorf("no video stream in the %s file", d.Format.Name))
@@ -115,9 +117,32 @@ func (d *probeDocument) info() (media.Info, error) {
 	}
 	d.fillTimes(s, &info)
 	d.fillOthers(&info)
-	info.Warnings = conversions(s.PixFmt, info.BitDepth)
+	if others > 0 {
+		info.Warnings = append(info.Warnings, fmt.Sprintf("the input has %d video tracks; track %d is edited and the others are left out", others+1, s.Index))
+	}
+	info.Warnings = append(info.Warnings, s.conversions(info.BitDepth)...)
 	s.fields(&info)
-	return info, convertMatrix(&info)
+	err := convertMatrix(&info)
+	return info, err
+}
+
+// picture returns the position of the video stream that players show, the first
+// that is marked as such or the first of all, or -1. It counts the other ones.
+func (d *probeDocument) picture() (i, others int) {
+	i = -1
+	for k, s := range d.Streams {
+		switch {
+		case !s.moving():
+		case i < 0:
+			i = k
+		default:
+			others++
+			if s.Disposition["default"] > d.Streams[i].Disposition["default"] {
+				i = k
+			}
+		}
+	}
+	return i, others
 }
 
 // moving reports whether a stream is a video rather than cover art.
@@ -170,14 +195,19 @@ func (d *probeDocument) fillOthers(info *media.Info) {
 // counts them when they are few.
 func (d *probeDocument) timing(info *media.Info) {
 	var times []int64
+	shown := 0
 	for _, p := range d.Packets {
+		if strings.Contains(p.Flags, "D") {
+			continue
+		}
+		shown++
 		if p.PTS != nil {
 			times = append(times, *p.PTS)
 		}
 	}
 	whole := len(d.Packets) < probedPackets
-	if whole && len(d.Packets) > 0 {
-		info.Frames = len(d.Packets)
+	if whole && shown > 0 {
+		info.Frames = shown
 	}
 	if len(times) > 0 {
 		info.Start = min(info.Start, slices.Min(times))
@@ -189,8 +219,8 @@ func (d *probeDocument) timing(info *media.Info) {
 		shortest, longest = min(shortest, step), max(longest, step)
 	}
 	// A coarse time base makes steps differ by one tick.
-	info.Constant = len(times) == len(d.Packets) && (len(times) < 2 || longest-shortest <= 1)
-	if !whole && info.Constant {
+	info.Constant = len(times) == shown && (len(times) < 2 || longest-shortest <= 1)
+	if !whole && info.Constant && len(times) > 1 {
 		step := float64(times[len(times)-1]-times[0]) / float64(len(times)-1) * info.TimeBase.Float()
 		info.Constant = math.Abs(step*info.FrameRate.Float()-1) < 0.005
 	}

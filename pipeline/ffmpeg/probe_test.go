@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -145,6 +146,38 @@ func TestParseProbe(t *testing.T) {
 	}
 	if _, err := doc.info(); fault.Of(err).Code != fault.InputUnsupported {
 		t.Errorf("huge: %v", err)
+	}
+}
+
+// TestProbeChoosesTheTrack takes the video that players show.
+func TestProbeChoosesTheTrack(t *testing.T) {
+	for _, tt := range []struct {
+		name, disposition string
+		want              int
+	}{
+		{"first", "-disposition:v default", 0},
+		{"marked", "-disposition:v:0 0 -disposition:v:1 default", 1},
+	} {
+		in := clip(t, "a.mkv", "-f lavfi -i testsrc2=s=64x48:d=0.04 -f lavfi -i testsrc2=s=32x32:d=0.04 -map 0 -map 1 -pix_fmt yuv420p -c:v ffv1 "+tt.disposition)
+		info := probe(t, in)
+		if info.VideoIndex != tt.want || len(info.Warnings) != 1 || !strings.Contains(info.Warnings[0], "2 video tracks; track "+strconv.Itoa(tt.want)) {
+			t.Errorf("%s: track %d, warnings %q", tt.name, info.VideoIndex, info.Warnings)
+		}
+	}
+}
+
+// TestProbeSkipsWhatAnEditListHides counts time from the first frame that is
+// shown, not from the key frame that decoding begins with.
+func TestProbeSkipsWhatAnEditListHides(t *testing.T) {
+	whole := clip(t, "a.mp4", "-f lavfi -i testsrc2=s=64x48:r=25:d=0.4 -pix_fmt yuv420p -g 50 "+x264)
+	in := clip(t, "b.mp4", "-ss 0.2 -i "+whole.Name()+" -c copy")
+	info := probe(t, in)
+	if info.Frames != 5 || info.Start != 0 || !info.Constant {
+		t.Errorf("%d frames from %d on, constant %v; want 5 from 0 on", info.Frames, info.Start, info.Constant)
+	}
+	frames, warnings := decodeAll(t, in, info, media.Decode{})
+	if len(frames) != 5 || frames[0].PTS != 0 || len(warnings) != 0 {
+		t.Errorf("times %v, warnings %q", times(frames), warnings)
 	}
 }
 

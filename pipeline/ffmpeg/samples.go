@@ -65,7 +65,8 @@ func convertMatrix(info *media.Info) error {
 }
 
 // conversions tells the user what reading as 8-bit 4:2:0 changes.
-func conversions(pixFmt string, depth int) []string {
+func (s probeStream) conversions(depth int) []string {
+	pixFmt := s.PixFmt
 	var w []string
 	if isRGB(pixFmt) && pixFmt != "gray" {
 		w = append(w, fmt.Sprintf("the input's %s pixels are edited and written as Y'CbCr 4:2:0 of BT.709", pixFmt))
@@ -73,15 +74,26 @@ func conversions(pixFmt string, depth int) []string {
 	if depth > 8 {
 		w = append(w, fmt.Sprintf("the input has %d bits for each sample; it is edited and written with 8", depth))
 	}
-	for _, name := range []string{"422", "444", "440"} {
+	for _, name := range []string{"422", "444", "440", "411", "410"} {
 		if !isRGB(pixFmt) && strings.Contains(pixFmt, name) {
 			w = append(w, fmt.Sprintf("the input's 4:%s:%s colour is reduced to 4:2:0", name[1:2], name[2:]))
 		}
 	}
-	if strings.Contains(pixFmt, "yuva") || strings.Contains(pixFmt, "rgba") || strings.Contains(pixFmt, "bgra") || strings.HasPrefix(pixFmt, "ya") {
+	if s.transparent() {
 		w = append(w, "the input's transparency is dropped")
 	}
 	return w
+}
+
+// transparent reports whether pictures have an alpha channel. WebM keeps it
+// beside the picture, unseen by the pixel format.
+func (s probeStream) transparent() bool {
+	for _, prefix := range []string{"yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16"} {
+		if strings.HasPrefix(s.PixFmt, prefix) {
+			return true
+		}
+	}
+	return s.Tags["alpha_mode"] == "1"
 }
 
 // bitDepth returns the bits of a sample of a pixel format, read from its name.

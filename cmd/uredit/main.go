@@ -32,9 +32,11 @@ Usage: uredit [--spool DIR] [-o table|json] COMMAND ...
   cancel JOB                    end a job, or take its request back
   retry JOB                     run a failed job once more, as a new job
   priority JOB N                let a waiting job run sooner (9) or later (0)
-  hold JOB, release JOB         keep a waiting job back, let it run
-  pause, drain, resume [HOST]   one host, or all, begins no job; when drained,
-                                what runs there goes on elsewhere (admins)
+  hold JOB                      keep a waiting job back
+  release JOB                   let it run
+  pause [HOST]                  one host, or all, begins no job (admins)
+  drain [HOST]                  the same, and what runs there goes on elsewhere
+  resume [HOST]                 take back pause and drain
   gc [--dry-run] [--days N]     remove the spool's records of jobs that ended more
                                 than N (30) days ago, never results (admins)
   validate FILE...              check request files; - reads standard input

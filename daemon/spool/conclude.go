@@ -39,13 +39,13 @@ func (s *Spool) Reject(c *Claim, why Reason) (dir string, err error) {
 // rejection returns the directory of a rejected claim. A process that died
 // over it may have made it already.
 func (s *Spool) rejection(job, name string) (string, error) {
-	entries, err := list(s.root, RejectedDir)
+	entries, err := names(s.root, RejectedDir)
 	if err != nil {
 		return "", err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), job+"-") {
-			return path.Join(RejectedDir, e.Name()), nil
+		if strings.HasPrefix(e, job+"-") {
+			return path.Join(RejectedDir, e), nil
 		}
 	}
 	return path.Join(RejectedDir, job+"-"+name), nil

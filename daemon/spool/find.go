@@ -33,21 +33,21 @@ func (s *Spool) find(job string) (file string, err error) {
 // have moved to are listed once more.
 func (s *Spool) eachLive(f func(job, file string) bool) error {
 	for _, dir := range []string{ActiveDir, QueueDir, HeldDir, QueueDir, ActiveDir} {
-		entries, err := list(s.root, dir)
+		entries, err := names(s.root, dir)
 		if err != nil {
 			return err
 		}
 		for _, e := range entries {
 			var job string
 			if dir != ActiveDir {
-				q, err := ParseQueue(e.Name())
+				q, err := ParseQueue(e)
 				if err == nil {
 					job = q.Job
 				}
-			} else if a, err := ParseActive(e.Name()); err == nil {
+			} else if a, err := ParseActive(e); err == nil {
 				job = a.Job
 			}
-			if job != "" && f(job, path.Join(dir, e.Name())) {
+			if job != "" && f(job, path.Join(dir, e)) {
 				return nil
 			}
 		}

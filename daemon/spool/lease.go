@@ -166,18 +166,18 @@ func (s *Spool) Round(state string) (dead []Instance, err error) {
 // heartbeats reads the heartbeat of every instance. Each file is opened afresh:
 // only so does a network file system ask its server.
 func (s *Spool) heartbeats() (map[Instance]string, error) {
-	entries, err := list(s.root, HostsDir)
+	entries, err := names(s.root, HostsDir)
 	if err != nil {
 		return nil, err
 	}
 	lines := make(map[Instance]string, len(entries))
 	for _, e := range entries {
-		base, isBeat := strings.CutSuffix(e.Name(), beatSuffix)
+		base, isBeat := strings.CutSuffix(e, beatSuffix)
 		i, err := ParseInstance(base)
 		if !isBeat || err != nil {
 			continue
 		}
-		line, err := readLine(s.root, path.Join(HostsDir, e.Name()))
+		line, err := readLine(s.root, path.Join(HostsDir, e))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // it ended meanwhile
 		}

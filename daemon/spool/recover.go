@@ -128,13 +128,13 @@ func (s *Spool) seize(dead func(n ActiveName, accepted bool) bool, mark func(n A
 }
 
 func (s *Spool) active() ([]ActiveName, error) {
-	entries, err := list(s.root, ActiveDir)
+	entries, err := names(s.root, ActiveDir)
 	if err != nil {
 		return nil, err
 	}
 	var names []ActiveName
 	for _, e := range entries {
-		if n, err := ParseActive(e.Name()); err == nil {
+		if n, err := ParseActive(e); err == nil {
 			names = append(names, n)
 		}
 	}
@@ -144,13 +144,13 @@ func (s *Spool) active() ([]ActiveName, error) {
 // beating returns the instances whose heartbeat is there, whether it moves or
 // not: those that did not close the spool.
 func (s *Spool) beating() (map[Instance]bool, error) {
-	entries, err := list(s.root, HostsDir)
+	entries, err := names(s.root, HostsDir)
 	if err != nil {
 		return nil, err
 	}
 	there := make(map[Instance]bool, len(entries))
 	for _, e := range entries {
-		base, isBeat := strings.CutSuffix(e.Name(), beatSuffix)
+		base, isBeat := strings.CutSuffix(e, beatSuffix)
 		if i, err := ParseInstance(base); isBeat && err == nil {
 			there[i] = true
 		}
@@ -171,13 +171,13 @@ func (s *Spool) blame(n ActiveName, held int) Mark {
 
 // accepted returns the jobs whose requests are kept.
 func (s *Spool) accepted() (map[string]bool, error) {
-	entries, err := list(s.root, RequestsDir)
+	entries, err := names(s.root, RequestsDir)
 	if err != nil {
 		return nil, err
 	}
 	jobs := make(map[string]bool, len(entries))
 	for _, e := range entries {
-		if j, isYAML := strings.CutSuffix(e.Name(), ".yaml"); isYAML {
+		if j, isYAML := strings.CutSuffix(e, ".yaml"); isYAML {
 			jobs[j] = true
 		}
 	}

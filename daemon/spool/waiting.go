@@ -86,13 +86,13 @@ func (s *Spool) OnHold() ([]QueueName, error) {
 // queueNames lists a directory of waiting jobs in the order of their names.
 // Names that are no queue names are left alone.
 func (s *Spool) queueNames(dir string) ([]QueueName, error) {
-	entries, err := list(s.root, dir)
+	entries, err := names(s.root, dir)
 	if err != nil {
 		return nil, err
 	}
 	var names []QueueName
 	for _, e := range entries { // sorted already
-		if q, err := ParseQueue(e.Name()); err == nil {
+		if q, err := ParseQueue(e); err == nil {
 			names = append(names, q)
 		}
 	}
@@ -117,14 +117,14 @@ func (s *Spool) owner(file string) (uid int, err error) {
 
 // Failures lists the jobs that ended badly, the newest first.
 func (s *Spool) Failures() ([]string, error) {
-	entries, err := list(s.root, FailedDir)
+	entries, err := names(s.root, FailedDir)
 	if err != nil {
 		return nil, fmt.Errorf("read failed: %w", err)
 	}
 	var jobs []string
 	for _, e := range slices.Backward(entries) {
-		if jobPattern.MatchString(e.Name()) {
-			jobs = append(jobs, e.Name())
+		if jobPattern.MatchString(e) {
+			jobs = append(jobs, e)
 		}
 	}
 	return jobs, nil

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -8,8 +9,11 @@ import (
 
 	"uredit/daemon/job"
 	"uredit/daemon/spool"
-	"uredit/pipeline/fault"
 )
+
+// ErrDevice says that a device can no longer be used by this process. The job
+// that met it is safe; the process is to be started anew.
+var ErrDevice = errors.New("the device failed")
 
 // How a job is tried again after an error that may pass.
 const (
@@ -40,7 +44,7 @@ func kindOf(e *job.Error) kind {
 	switch {
 	case e.Code == job.CodeDiskFull:
 		return ofSpace
-	case e.Code == fault.DeviceMemory, e.Code == fault.ToolMissing, e.Code == fault.DeviceFault && e.Retryable:
+	case blamesHost(e):
 		return ofHost
 	case e.Retryable:
 		return retryable

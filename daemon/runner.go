@@ -30,10 +30,6 @@ type Engine interface {
 	Models(spec pipeline.Spec) map[string]string
 }
 
-// ErrDevice says that a device can no longer be used by this process. The job
-// that met it is safe; the process is to be started anew.
-var ErrDevice = errors.New("the device failed")
-
 // Spec turns a request into what the pipeline takes, without the open files
 // (Input, Work). An error is a *job.Error.
 func Spec(r *job.Request, m Models) (pipeline.Spec, error) {
@@ -294,4 +290,9 @@ func explain(failure error) *job.Error {
 		e.Code, e.Hint = fault.OutputUnwritable, "is the directory of the results still there, and may it be written in?"
 	}
 	return e
+}
+
+// blamesHost reports whether an error speaks of this host, not of the job.
+func blamesHost(e *job.Error) bool {
+	return e.Code == fault.DeviceMemory || e.Code == fault.ToolMissing || e.Code == fault.DeviceFault && e.Retryable
 }

@@ -17,10 +17,9 @@ var ErrDevice = errors.New("the device failed")
 
 // How a job is tried again after an error that may pass.
 const (
-	maxTries     = 4                // runs that end in such an error
-	longestWait  = time.Hour        // between two tries
-	longestSpace = 10 * time.Minute // the same while the disk is full: space comes back at any time
-	jitter       = 0.2              // of the wait, up or down: jobs that failed together come back apart
+	maxTries    = 4         // runs that end in such an error
+	longestWait = time.Hour // between two tries
+	jitter      = 0.2       // of the wait, up or down: jobs that failed together come back apart
 )
 
 // How a host is judged that fails one job after the other.
@@ -28,29 +27,6 @@ const (
 	breakerLimit = 3               // jobs in a row that failed for reasons of the host
 	breakerRest  = 5 * time.Minute // before it tries one more
 )
-
-// kind says whose fault an error is.
-type kind int
-
-const (
-	permanent kind = iota // the job's: it fails
-	retryable             // nobody's: it is tried again, a few times
-	ofHost                // this host's: the same, and the host is suspected
-	ofSpace               // the disk's that all share: it is tried until there is room
-)
-
-// kindOf returns the kind of an error that ended an attempt.
-func kindOf(e *job.Error) kind {
-	switch {
-	case e.Code == job.CodeDiskFull:
-		return ofSpace
-	case blamesHost(e):
-		return ofHost
-	case e.Retryable:
-		return retryable
-	}
-	return permanent
-}
 
 // backOff returns how long a job waits that failed so many times before. Random
 // is from 0 to 1.
@@ -64,15 +40,10 @@ func backOff(base time.Duration, failed int, longest time.Duration, random float
 
 // verdict decides whether a job that failed is tried again, and when.
 func (d *Daemon) verdict(w *work, e *job.Error) ending {
-	k := kindOf(e)
-	tries, longest := w.claim.Attempts+1, longestWait
-	if k == ofSpace {
-		longest = longestSpace
-	}
-	if k == permanent || k != ofSpace && tries >= maxTries {
+	if !mayPass(e) || w.claim.Attempts+1 >= maxTries {
 		return ending{why: e}
 	}
-	wait := backOff(d.source.retry, w.claim.Attempts, longest, rand.Float64())
+	wait := backOff(d.source.retry, w.claim.Attempts, longestWait, rand.Float64())
 	at := time.Now().Add(wait)
 	return ending{
 		again: fmt.Sprintf("%s; tried again at %s", e.Message, at.UTC().Format("15:04:05 MST")),
@@ -122,9 +93,9 @@ func (d *Daemon) observeEnd(failure error) {
 	}
 	e := explain(failure)
 	switch {
-	case kindOf(e) == ofHost:
+	case blamesHost(e):
 		d.breaker.note(e, time.Now())
-	case kindOf(e) == permanent:
+	case !mayPass(e):
 		d.breaker.note(nil, time.Now()) // this host could run it well enough to find the fault
 	}
 }

@@ -37,13 +37,14 @@ func TestVerdict(t *testing.T) {
 		again bool
 	}{
 		{"the job's own", job.Error{Code: fault.NothingFound}, 0, false},
-		{"one that may pass", job.Error{Code: fault.ToolFailed, Retryable: true}, 0, true},
-		{"the third", job.Error{Code: fault.ToolFailed, Retryable: true}, 2, true},
-		{"the fourth", job.Error{Code: fault.ToolFailed, Retryable: true}, 3, false},
-		{"the host's", job.Error{Code: fault.ToolMissing}, 0, true},
-		{"the host's, again and again", job.Error{Code: fault.ToolMissing}, 3, false},
-		{"a full disk", job.Error{Code: job.CodeDiskFull, Retryable: true}, 0, true},
-		{"a full disk, for ever", job.Error{Code: job.CodeDiskFull, Retryable: true}, 99, true},
+		{"one that may pass", job.Error{Code: fault.OutputUnwritable, Retryable: true}, 0, true},
+		{"the third", job.Error{Code: fault.OutputUnwritable, Retryable: true}, 2, true},
+		{"the fourth", job.Error{Code: fault.OutputUnwritable, Retryable: true}, 3, false},
+		{"a card without room", job.Error{Code: fault.DeviceMemory}, 0, true},
+		{"a card without room, again and again", job.Error{Code: fault.DeviceMemory}, 3, false},
+		{"no ffmpeg", job.Error{Code: fault.ToolMissing}, 0, false},
+		{"ffmpeg that was killed", job.Error{Code: fault.ToolFailed, Retryable: true}, 0, false},
+		{"a full disk", job.Error{Code: job.CodeDiskFull, Retryable: true}, 0, false},
 	} {
 		w := &work{claim: &spool.Claim{ActiveName: spool.ActiveName{JobName: spool.JobName{Attempts: tt.tried}}}}
 		end := d.verdict(w, &tt.e)

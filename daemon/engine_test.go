@@ -71,7 +71,7 @@ func (e *scripted) act(ctx context.Context, spec pipeline.Spec, report func(pipe
 	case "fault":
 		return &fault.Error{Code: rest, Stage: "editing", Hint: "look there", Err: errors.New("the edit broke")}
 	case "pass": // an error that may pass
-		return &fault.Error{Code: fault.ToolFailed, Stage: "editing", Retryable: true, Err: errors.New("the edit broke")}
+		return &fault.Error{Code: fault.OutputUnwritable, Stage: "editing", Retryable: true, Err: errors.New("the edit broke")}
 	case "fill":
 		return fill(spec.Work)
 	case "die":

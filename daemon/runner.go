@@ -296,3 +296,18 @@ func explain(failure error) *job.Error {
 func blamesHost(e *job.Error) bool {
 	return e.Code == fault.DeviceMemory || e.Code == fault.ToolMissing || e.Code == fault.DeviceFault && e.Retryable
 }
+
+// mayPass reports whether a job that ended in an error is tried again by itself.
+// A full disk and ffmpeg that is missing or was killed may pass as well, but not
+// soon and not alone: whoever submitted the job is told at once, can do something
+// about it, and runs it again with uredit retry. Until there is room no other
+// job begins.
+func mayPass(e *job.Error) bool {
+	switch e.Code {
+	case job.CodeDiskFull, fault.ToolMissing, fault.ToolFailed:
+		return false
+	case fault.DeviceMemory:
+		return true
+	}
+	return e.Retryable
+}

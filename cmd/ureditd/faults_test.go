@@ -74,8 +74,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	s.goesOn()
 }
 
-// A full disk fails no job: it waits, with room for the message, and nothing of
-// it is left.
+// A full disk fails the job with room for the message, and leaves nothing.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	needsRoot(t)
@@ -98,16 +97,7 @@ func TestFullDisk(t *testing.T) {
 	})
 	s.serve()
 	s.drop("full.yaml", s.request("full", "input_video_path: "+noisy, "video_crf: 0"))
-	eventually(t, "a job that waits for room", func() bool {
-		r, err := os.ReadFile(filepath.Join(small, job.StatusName))
-		return err == nil && strings.Contains(string(r), "tried again at")
-	})
-	if err := os.WriteFile(s.path("spool", "control", "full.cancel"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if st := s.end("full"); st.Status != job.Failed || !strings.HasPrefix(*st.Error, "cancelled") {
-		t.Errorf("cancelled, it ended as %s", st.JSON())
-	}
+	s.wantFailure("full", job.CodeDiskFull, job.Editing)
 	if got := names(t, small); slices.Contains(got, "full_output.mp4") {
 		t.Errorf("the full disk holds %q", got)
 	}
@@ -128,28 +118,8 @@ esac
 exec FFMPEG "$@"
 `
 
-// wantTriedAgain waits for a job to wait after an error in a stage, and ends it.
-func (s *site) wantTriedAgain(jobID string, stage job.State) {
-	s.t.Helper()
-	eventually(s.t, jobID+" to wait for another try", func() bool {
-		st, ok := s.status(jobID)
-		return ok && st.Status == job.Queued && st.Message != nil && strings.Contains(*st.Message, "; tried again at ")
-	})
-	stages := s.record(jobID).Stages
-	if len(stages) == 0 || stages[len(stages)-1].Name != stage {
-		s.t.Errorf("%s ended in %v, want %s", jobID, stages, stage)
-	}
-	s.cancel(jobID)
-	if st := s.end(jobID); st.Status != job.Failed || st.Error == nil || !strings.HasPrefix(*st.Error, "cancelled") {
-		s.t.Errorf("%s ended as %s", jobID, st.JSON())
-	}
-	if left := glob(filepath.Join(s.out(jobID), ".uredit")); len(left) > 0 {
-		s.t.Errorf("%q is left", left)
-	}
-}
-
-// ffmpeg that is killed in the middle, whatever it was doing, has its job tried
-// again, and harms no other.
+// ffmpeg that dies in the middle, whatever it was doing, fails its job and no
+// other.
 func TestFFmpegDies(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -170,7 +140,7 @@ func TestFFmpegDies(t *testing.T) {
 	}{{"decoder", job.Propagating}, {"mask", job.Propagating}, {"encoder", job.Editing}, {"muxer", job.Saving}} {
 		s.put(s.path("dies"), c.dies)
 		s.drop(c.dies+".yaml", s.request(c.dies, "num_inference_steps: 60"))
-		s.wantTriedAgain(c.dies, c.stage)
+		s.wantFailure(c.dies, fault.ToolFailed, c.stage)
 	}
 	s.put(s.path("dies"), "")
 	s.goesOn()

@@ -42,10 +42,14 @@ func write(dir string, files map[string][]byte) (err error) {
 			return err
 		}
 	}
-	if err := os.Rename(dir, filepath.Join(fresh, "old")); err != nil && !errors.Is(err, os.ErrNotExist) {
+	old := filepath.Join(fresh, "old")
+	if err := os.Rename(dir, old); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	if err := os.Rename(content, dir); err != nil {
+		if back := os.Rename(old, dir); !errors.Is(back, os.ErrNotExist) {
+			err = errors.Join(err, back)
+		}
 		return err
 	}
 	return syncDir(parent)

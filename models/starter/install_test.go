@@ -1,10 +1,13 @@
 package starter
 
 import (
+	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"uredit/models"
 	"uredit/models/fetch"
 	"uredit/pipeline/fault"
 )
@@ -55,5 +58,40 @@ func TestInstallSparesOtherFolders(t *testing.T) {
 	}
 	if _, err := os.Stat(mine); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestInstalled: only an intact bundle of this recipe needs nothing done.
+func TestInstalled(t *testing.T) {
+	b := bundle{files: map[string][]byte{"NOTICE": []byte("x"), "sam3/text_encoder.onnx": brightness()}}
+	files := maps.Clone(b.files)
+	files[models.ManifestName] = b.manifest()
+	older := maps.Clone(files)
+	older[models.ManifestName] = bytes.Replace(b.manifest(), []byte(`"recipe": `), []byte(`"recipe": 1000`), 1)
+	damaged := func(dir string) error { return os.WriteFile(filepath.Join(dir, "NOTICE"), []byte("y"), 0o644) }
+	for name, c := range map[string]struct {
+		files map[string][]byte
+		after func(dir string) error
+		want  bool
+	}{
+		"intact":         {files, nil, true},
+		"another recipe": {older, nil, false},
+		"damaged":        {files, damaged, false},
+		"absent":         {nil, nil, false},
+	} {
+		dir := filepath.Join(t.TempDir(), "starter")
+		if c.files != nil {
+			if err := models.Write(dir, c.files); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if c.after != nil {
+			if err := c.after(dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := Installed(t.Context(), dir); got != c.want || err != nil {
+			t.Errorf("%s: %v, %v, want %v", name, got, err, c.want)
+		}
 	}
 }

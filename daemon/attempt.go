@@ -187,7 +187,7 @@ func nextAttempt(out *roots.Dir, j string) int {
 
 // publish gives a file of the attempt its public name.
 func (a *attempt) publish(file, name string) error {
-	return atomicfile.Rename(a.out.Root, path.Join(a.dir, workName, file), name)
+	return atomicfile.RenameOwn(a.out.Root, path.Join(a.dir, workName, file), name)
 }
 
 // published reports whether an earlier attempt published this job's result and
@@ -229,5 +229,5 @@ func replaceStatus(out *roots.Dir, dir string, status []byte) error {
 	if err := out.WriteFile(tmp, status, 0o664); err != nil {
 		return err
 	}
-	return atomicfile.Rename(out.Root, tmp, job.StatusName)
+	return atomicfile.RenameOwn(out.Root, tmp, job.StatusName)
 }

@@ -70,7 +70,7 @@ func (a *attempt) writeCommit(c commit) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := atomicfile.Rename(a.files, commitName+".tmp", commitName); err != nil {
+	if err := atomicfile.RenameOwn(a.files, commitName+".tmp", commitName); err != nil {
 		return err
 	}
 	return errors.Join(syncNames(a.work), syncNames(a.files))

@@ -15,28 +15,57 @@ import (
 // rename may bring which was done, the file that has the new name decides: it is
 // the one that was to be renamed, or the rename failed.
 func Rename(root *os.Root, oldName, newName string) error {
-	return settle(root, oldName, newName, root.Rename)
+	return settle(root, oldName, newName, root.Rename, func(file fs.FileInfo) bool { return has(root, newName, file) })
 }
 
-func settle(root *os.Root, oldName, newName string, rename func(oldName, newName string) error) error {
+// RenameOwn does the same for a file in a directory that the caller alone moves
+// files out of. A file that is gone from there, while the directory is not, has
+// its new name: that can be told where the new name itself is still remembered
+// as another file's.
+func RenameOwn(root *os.Root, oldName, newName string) error {
+	return settle(root, oldName, newName, root.Rename, func(file fs.FileInfo) bool {
+		err := root.Rename(oldName, newName) // a rename that was not done is done now
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return err == nil
+		}
+		return stir(root, path.Dir(oldName)) == nil || has(root, newName, file)
+	})
+}
+
+func settle(root *os.Root, oldName, newName string, rename func(oldName, newName string) error, done func(fs.FileInfo) bool) error {
 	file, err := root.Lstat(oldName)
 	if err != nil {
 		return err
 	}
 	answer := rename(oldName, newName)
-	if answer == nil || !doubtful(answer) {
+	if answer == nil || !doubtful(answer) || !done(file) {
 		return answer
 	}
-	// A client that was told that a name is not there believes it for a while. A
-	// change of the directory makes it ask again.
-	stir := path.Join(path.Dir(newName), ".uredit-"+rand.Text()[:8])
-	if root.Mkdir(stir, 0o700) == nil {
-		_ = root.Remove(stir) // an empty directory that stays harms nobody
+	return nil
+}
+
+// has reports whether name is a file. It is opened: a network file system answers
+// that by asking its server, and other questions from memory.
+func has(root *os.Root, name string, file fs.FileInfo) bool {
+	_ = stir(root, path.Dir(name)) // without it the open may be answered from memory too
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return false
 	}
-	if there, err := root.Lstat(newName); err == nil && os.SameFile(file, there) {
-		return nil
+	defer f.Close()
+	there, err := f.Stat()
+	return err == nil && os.SameFile(file, there)
+}
+
+// stir changes a directory, after which a client asks its server what is in it. An
+// error says that the directory is gone, or cannot be written in.
+func stir(root *os.Root, dir string) error {
+	name := path.Join(dir, ".uredit-"+rand.Text()[:8])
+	if err := root.Mkdir(name, 0o700); err != nil {
+		return err
 	}
-	return answer
+	_ = root.Remove(name) // one that stays is empty, and harms nobody
+	return nil
 }
 
 // doubtful reports whether a rename that was done may be answered with err.

@@ -33,14 +33,15 @@ func TestRename(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			err = settle(root, "old", "new", func(o, n string) error {
+			rename := func(o, n string) error {
 				if tt.done {
 					if err := root.Rename(o, n); err != nil {
 						return err
 					}
 				}
 				return tt.answer
-			})
+			}
+			err = settle(root, "old", "new", rename, func(file fs.FileInfo) bool { return has(root, "new", file) })
 			if !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
@@ -57,5 +58,33 @@ func TestRename(t *testing.T) {
 	defer root.Close()
 	if err := Rename(root, "nothing", "new"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+// TestRenameOwn: where the directory is still there, a file that is gone from it
+// has its new name; where it was removed, nothing has.
+func TestRenameOwn(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := root.Mkdir("own", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := root.WriteFile("own/file", []byte("this"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := RenameOwn(root, "own/file", "file"); err != nil {
+		t.Fatal(err)
+	}
+	if err := RenameOwn(root, "own/file", "file"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that was never there: %v", err)
+	}
+	if err := root.RemoveAll("own"); err != nil {
+		t.Fatal(err)
+	}
+	if err := RenameOwn(root, "own/file", "file"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory that is gone: %v", err)
 	}
 }

@@ -101,7 +101,7 @@ func replace(dir *os.Root, tmp, name string, data []byte, sync bool) (err error)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return atomicfile.Rename(dir, tmp, name)
+	return atomicfile.RenameOwn(dir, tmp, name)
 }
 
 // syncDir makes the names in dir survive a loss of power, where the file system
@@ -135,7 +135,7 @@ func (r *Reporter) takeOver(name string, mine bool, limit int64) (f *os.File, si
 	}
 	_, err = f.Write(before)
 	if err == nil {
-		err = atomicfile.Rename(r.dir, path.Join(r.attemptName, name), name)
+		err = atomicfile.RenameOwn(r.dir, path.Join(r.attemptName, name), name)
 	}
 	if err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("start %s: %w", name, err), f.Close())

@@ -253,7 +253,14 @@ func (s site) litter() (left []string) {
 		if err != nil {
 			panic(err) // the patterns are constants
 		}
-		left = append(left, names...)
+		for _, name := range names {
+			// A directory that a host makes and removes to be shown fresh listings may
+			// be there when everybody is halted.
+			if info, err := os.Lstat(name); err == nil && info.IsDir() && strings.HasPrefix(filepath.Base(name), ".tmp-") {
+				continue
+			}
+			left = append(left, name)
+		}
 	}
 	return left
 }

@@ -371,8 +371,7 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// A full disk fails no job: it says so, leaves the disk as it was, and is tried
-// again.
+// A full disk fails the job with a code and a hint, and the message fits.
 func TestFullDisk(t *testing.T) {
 	needsRoot(t)
 	s := newSite(t)
@@ -386,18 +385,18 @@ func TestFullDisk(t *testing.T) {
 	t.Cleanup(func() { syscall.Unmount(out, syscall.MNT_DETACH) })
 	s.start(t, 1)
 	s.drop(t, "x.yaml", s.request("j", "small", "fill"))
-	eventually(t, "a job that waits for room", func() bool {
-		st, ok := s.status(t, "small")
-		return ok && st.Status == job.Queued && strings.Contains(*st.Message, "no space left")
-	})
-	eventually(t, "the attempt's files gone", func() bool {
-		return !slices.ContainsFunc(tree(t, out), func(name string) bool { return strings.HasSuffix(name, "/big") })
-	})
-	mark(t, s, "j.cancel")
-	if st := s.finish(t, "small"); st.Status != job.Failed || !strings.HasPrefix(*st.Error, "cancelled") {
+	st := s.finish(t, "small")
+	if st.Status != job.Failed || !strings.Contains(*st.Error, "no space left") {
 		t.Errorf("ended as %+v", st)
 	}
 	s.settled(t)
+	found, _ := filepath.Glob(s.path("spool", "failed", "*", "reason.json"))
+	if len(found) != 1 {
+		t.Fatalf("failed holds %q", found)
+	}
+	if data, _ := os.ReadFile(found[0]); !strings.Contains(string(data), job.CodeDiskFull) {
+		t.Errorf("reason.json: %s", data)
+	}
 	if slices.Contains(tree(t, out), ".uredit") {
 		t.Error("the attempt's files are left on the full disk")
 	}

@@ -110,7 +110,7 @@ const deadly = `#!/bin/bash
 dies=$(cat DIR/dies 2>/dev/null)
 case "$dies $*" in
 "decoder "*libx264*) ;;
-"decoder "*" nut "*) FFMPEG "$@" | head -c 1000000; kill -9 $$ ;;
+"decoder "*" nut "*) FFMPEG "$@" | head -c 100000; kill -9 $$ ;;
 "mask "*libx264*) head -c 300000 >/dev/null; kill -9 $$ ;;
 "encoder "*libx264*) echo mask >DIR/dies ;; # the next one
 "muxer "*" copy "*) kill -9 $$ ;;
@@ -137,7 +137,7 @@ func TestFFmpegDies(t *testing.T) {
 	for _, c := range []struct {
 		dies  string
 		stage job.State
-	}{{"decoder", job.Propagating}, {"mask", job.Propagating}, {"encoder", job.Editing}, {"muxer", job.Saving}} {
+	}{{"decoder", job.Masking}, {"mask", job.Propagating}, {"encoder", job.Editing}, {"muxer", job.Saving}} {
 		s.put(s.path("dies"), c.dies)
 		s.drop(c.dies+".yaml", s.request(c.dies, "num_inference_steps: 60"))
 		s.wantFailure(c.dies, fault.ToolFailed, c.stage)

@@ -134,6 +134,8 @@ func TestServiceFeedsTheWatchdog(t *testing.T) {
 }
 
 func TestServiceReload(t *testing.T) {
+	t.Setenv("UREDIT_ORT_LIBRARY", "") // to have it back at the end
+	os.Unsetenv("UREDIT_ORT_LIBRARY")
 	systemd := newSupervisor(t)
 	s := systemd.service("")
 	file := filepath.Join(t.TempDir(), "uredit.yaml")

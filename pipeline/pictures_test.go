@@ -14,7 +14,7 @@ import (
 )
 
 // TestPicturesAreExact compares what the segmenter sees in an edit with frames
-// of the decoder, stretched as the bundle's sam3.json says.
+// of the decoder, where sam3.json asks for a filter that must be exact.
 func TestPicturesAreExact(t *testing.T) {
 	const w, h, n = 320, 180, 3
 	input := shared.clip(t, redBall(w, h, 40), n)
@@ -25,6 +25,12 @@ func TestPicturesAreExact(t *testing.T) {
 	defer in.Close()
 	var seen [][]float32
 	engine := shared.engine()
+	folder, err := engine.SegmenterModel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder = exactly(t, folder)
+	engine.SegmenterModel = func() (string, error) { return folder, nil }
 	load := engine.Load
 	engine.Load = func(ctx context.Context, path string) (tensor.Model, error) {
 		m, err := load(ctx, path)
@@ -77,4 +83,24 @@ func TestPicturesAreExact(t *testing.T) {
 			t.Errorf("frame %d: %d of %d samples are not those of the exact filter", i, off, len(want))
 		}
 	}
+}
+
+// exactly copies a segmenter's folder, with a sam3.json that asks for pictures as
+// Hugging Face's processor makes them.
+func exactly(t *testing.T, folder string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(folder)); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "sam3.json")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.Replace(string(data), `"resize": "fast"`, `"resize": "bilinear_aa"`, 1)
+	if err := os.WriteFile(file, []byte(other), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }

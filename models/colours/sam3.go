@@ -87,7 +87,7 @@ func sam3Part(palette []colour, v bpe.Vocabulary) *part {
 		Format: "sam3-video/1", Semantics: "hf",
 		ImageSize: imageSize, Grid: grid, LowRes: lowRes, Hidden: features(palette),
 		TextLength: textLength, PadID: end, BOS: v.ID(bpe.StartOfText), EOS: end,
-		Mean: [3]float64{0.5, 0.5, 0.5}, Std: [3]float64{0.5, 0.5, 0.5}, Resize: "bilinear_aa",
+		Mean: [3]float64{0.5, 0.5, 0.5}, Std: [3]float64{0.5, 0.5, 0.5}, Resize: "fast",
 		Thresholds: sam3Thresholds{
 			ScoreDetection: 0.5, NMS: 0.1, Associate: 0.1, AssociateTrack: 0.5, NewDetection: 0.7,
 			HotstartDelay: 15, HotstartUnmatched: 8, HotstartDuplicate: 8, UnmatchedHotstart: true,

@@ -104,7 +104,7 @@ type Decode struct {
 	ToneMap bool // bring HDR into BT.709; without it HDR is refused by the probe's reader
 	// RGBWidth and RGBHeight, when not 0, ask for packed 8-bit RGB stretched to
 	// that size with an antialiased filter instead of planar frames. RGBFilter
-	// is the bundle's name for the filter: "bilinear_aa" or "cubic".
+	// is the bundle's name for the filter: "bilinear_aa", "cubic" or "fast".
 	RGBWidth, RGBHeight int
 	RGBFilter           string
 }

@@ -21,12 +21,14 @@ const format = "sam3-video/1"
 
 // config is sam3.json.
 type config struct {
-	Format     string     `json:"format"`
-	ImageSize  int        `json:"image_size"` // S
-	LowRes     int        `json:"low_res"`    // L
-	TextLen    int        `json:"text_len"`   // tokens of a prompt
-	Mean       []float64  `json:"mean"`       // of R, G, B in 0..1
-	Std        []float64  `json:"std"`
+	Format    string    `json:"format"`
+	ImageSize int       `json:"image_size"` // S
+	LowRes    int       `json:"low_res"`    // L
+	TextLen   int       `json:"text_len"`   // tokens of a prompt
+	Mean      []float64 `json:"mean"`       // of R, G, B in 0..1
+	Std       []float64 `json:"std"`
+	// Resize names the filter that brings a frame to S by S samples: bilinear_aa
+	// (Hugging Face's, exact), cubic, or fast where the network does not mind.
 	Resize     string     `json:"resize"`
 	Thresholds thresholds `json:"thresholds"`
 	Vocabulary vocabulary `json:"vocabulary"`
@@ -82,8 +84,8 @@ func parseConfig(data []byte, c *config) (err error) {
 		return fmt.Errorf("format is %q, want %q", c.Format, format)
 	case len(c.Mean) != 3 || len(c.Std) != 3 || slices.Min(c.Std) <= 0:
 		return errors.New("mean and std must have three numbers, std above 0")
-	case c.Resize != "bilinear_aa" && c.Resize != "cubic":
-		return fmt.Errorf("resize is %q, want bilinear_aa or cubic", c.Resize)
+	case !slices.Contains([]string{"bilinear_aa", "cubic", "fast"}, c.Resize):
+		return fmt.Errorf("resize is %q, want bilinear_aa, cubic or fast", c.Resize)
 	case c.ImageSize < 0 || c.LowRes < 0 || c.TextLen < 0:
 		return errors.New("a size is negative")
 	case c.Thresholds.Score < 0 || c.Thresholds.Score > 1 || c.Thresholds.NMS < 0 || c.Thresholds.NMS > 1:

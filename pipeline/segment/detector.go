@@ -222,7 +222,7 @@ func has(list []tensor.Info, name string) bool {
 func (d *Detector) ImageSize() int { return int(d.network.image.Shape[3]) }
 
 // Resize returns the name of the filter that pictures must be stretched with:
-// "bilinear_aa" or "cubic".
+// "bilinear_aa" or "cubic", or "fast" where any that is antialiased will do.
 func (d *Detector) Resize() string { return d.config.Resize }
 
 // PictureSize returns the size in which a Follower takes the pictures of a video

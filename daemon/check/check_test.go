@@ -65,9 +65,12 @@ func (s *site) remove(name string) {
 }
 
 // mounted says what the site lies on.
-func (s *site) mounted(kind, options string) {
+func (s *site) mounted(kind, options string) { s.mountedAt("", kind, options) }
+
+// mountedAt says what a directory of the site lies on.
+func (s *site) mountedAt(name, kind, options string) {
 	s.write("mountinfo", "21 1 8:1 / / rw - ext4 /dev/sda1 rw\n"+
-		"99 21 0:44 / "+strings.ReplaceAll(s.dir, " ", `\040`)+" "+options+",relatime shared:1 - "+kind+" server:/x rw,"+options+"\n")
+		"99 21 0:44 / "+strings.ReplaceAll(s.path(name), " ", `\040`)+" "+options+",relatime shared:1 - "+kind+" server:/x rw,"+options+"\n")
 }
 
 // free says how much is free.
@@ -126,12 +129,16 @@ func TestBrokenSetUps(t *testing.T) {
 			func(s *site) { s.mounted("nfs", "rw,nolock") }, func(s *site) { s.mounted("nfs", "rw,local_lock=none") }},
 		{"read-only mount", Error, "spool", "is mounted read-only", "remount,rw",
 			func(s *site) { s.mounted("ext4", "ro") }, func(s *site) { s.mounted("ext4", "rw") }},
-		{"read-only by the unit", Error, "roots", "is mounted read-only", "ReadWritePaths=",
+		{"read-only by the unit", Error, "spool", "is mounted read-only", "ReadWritePaths=",
 			func(s *site) {
 				s.mounted("ext4", "ro")
 				s.host.Environ = []string{"INVOCATION_ID=1", "NOTIFY_SOCKET=@x"}
 			},
 			func(s *site) { s.mounted("ext4", "rw") }},
+		{"inputs on a read-only mount", Warning, "roots", "is mounted read-only", "remount,rw",
+			func(s *site) { s.mountedAt("videos", "ext4", "ro") }, func(s *site) { s.mountedAt("videos", "ext4", "rw") }},
+		{"inputs on a stick", Warning, "roots", "is vfat", "hard links",
+			func(s *site) { s.mountedAt("videos", "vfat", "rw") }, func(s *site) { s.mountedAt("videos", "ext4", "rw") }},
 		{"spool in memory", Warning, "spool", "is in memory", "on a disk or a share",
 			func(s *site) { s.mounted("tmpfs", "rw") }, func(s *site) { s.mounted("xfs", "rw") }},
 		{"file system without links", Error, "spool", "is vfat", "hard links",
@@ -166,7 +173,7 @@ func TestBrokenSetUps(t *testing.T) {
 			func(s *site) { s.cfg.Roots[1] = s.mkdir("clips") }},
 		{"runtime_dir is a file", Error, "runtime_dir", "is not a directory", "remove the file",
 			func(s *site) { s.remove("run"); s.write("run", "x") }, func(s *site) { s.remove("run") }},
-		{"state_dir on the share", Error, "state_dir", "network file system", "this host's own disk",
+		{"state_dir on the share", Warning, "state_dir", "network file system", "this host's own disk",
 			func(s *site) { s.host.Remote = func(p string) bool { return p == s.path("state") } },
 			func(s *site) { s.cfg.StateDir = s.path("run") }},
 		{"state_dir not writable", Error, "state_dir", "is not writable", "make it writable",
@@ -212,6 +219,21 @@ func TestBrokenSetUps(t *testing.T) {
 				t.Errorf("after the hint was followed: %v", r.Findings)
 			}
 		})
+	}
+}
+
+// A chroot lists no mount that holds the site; a small disk is not a full one.
+func TestNothingIsWrongInSmallPlaces(t *testing.T) {
+	s := newSite(t)
+	s.write("mountinfo", "21 1 8:1 / /elsewhere rw - ext4 /dev/sda1 rw\n")
+	if r := s.report(); r.Worst() != OK {
+		t.Errorf("in a chroot: found %v", r.Findings)
+	}
+	s.host.Statfs = func(string) (unix.Statfs_t, error) {
+		return unix.Statfs_t{Bsize: 1 << 20, Blocks: 50, Bavail: 45}, nil
+	}
+	if r := s.report(); r.Worst() != Warning {
+		t.Errorf("on a small disk: found %v", r.Findings)
 	}
 }
 

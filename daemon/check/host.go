@@ -108,7 +108,8 @@ func (h *Host) local(r *Report, key, dir string) {
 	case h.Access(there, unix.W_OK|unix.X_OK) != nil:
 		r.Error(key, "make it writable for the daemon's user, or name another directory", "%s is not writable", there)
 	case h.Remote(there):
-		r.Error(key, "name a directory on this host's own disk: locks on a share do not tell hosts apart", "%s lies on a network file system", dir)
+		// A container's own file system may look like one, and so may a home.
+		r.Warn(key, "name a directory on this host's own disk: locks on a share do not tell hosts apart", "%s lies on a network file system", dir)
 	default:
 		r.OK(key, "%s", dir)
 	}

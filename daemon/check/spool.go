@@ -24,6 +24,7 @@ const (
 const (
 	spaceWarning = 1 << 30
 	spaceError   = 64 << 20
+	spaceShare   = 50 // but not more than one part in so many of a small disk is asked for
 )
 
 // spool looks at the spool's directory, and tries out what claims rely on.
@@ -57,16 +58,24 @@ func (h *Host) spool(r *Report, root string) {
 }
 
 // root looks at a directory of inputs and outputs. One that is missing may be a
-// share that comes later: jobs there wait for it.
+// share that comes later: jobs there wait for it. One that cannot be written may
+// hold inputs alone, or directories of users that can be.
 func (h *Host) root(r *Report, dir string) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		r.Warn("roots", "mount the share, or correct the path", "%s is no directory: jobs there wait", dir)
 		return
 	}
-	before := len(r.Findings)
-	h.directory(r, "roots", dir)
-	if len(r.Findings) == before {
+	var found Report
+	h.directory(&found, "roots", dir)
+	if len(found.Findings) == 0 {
 		r.OK("roots", "%s", dir)
+	}
+	for _, f := range found.Findings {
+		if f.Level == Error {
+			// It ends the jobs that write there; those that read, and the others, run.
+			f.Level, f.Hint = Warning, "for results there: "+f.Hint
+		}
+		r.Findings = append(r.Findings, f)
 	}
 }
 
@@ -130,10 +139,10 @@ func (h *Host) space(r *Report, check, dir string) {
 		r.Error(check, "is the share mounted, and does its server answer?", "%s: %v", dir, err)
 		return
 	}
-	free := st.Bavail * uint64(st.Bsize)
+	free, all := st.Bavail*uint64(st.Bsize), st.Blocks*uint64(st.Bsize)
 	switch {
 	case st.Blocks == 0: // a file system that does not count
-	case free < spaceError:
+	case free < min(spaceError, all/spaceShare):
 		r.Error(check, "free some space", "%s has %d MB left", dir, free>>20)
 	case free < spaceWarning:
 		r.Warn(check, "free some space: a result has about the size of its input, twice while it is made", "%s has %d MB left", dir, free>>20)

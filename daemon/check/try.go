@@ -136,8 +136,7 @@ func unescape(s string) string {
 func (h *Host) mount(r *Report, check, dir string) bool {
 	m, err := h.mountOf(dir)
 	if err != nil {
-		r.Warn(check, "", "its mount is not known: %v", err)
-		return true
+		return true // a chroot's mounts are not listed; what matters is tried out
 	}
 	has := func(option string) bool { return slices.Contains(m.options, option) }
 	remount := "mount -o remount,%s " + m.dir + ", and the same in /etc/fstab"

@@ -69,6 +69,22 @@ func TestRecoveredWithoutRuntimeDir(t *testing.T) {
 	}
 }
 
+// A container that is made anew has a disk of its own and so another host id. On
+// one kernel its predecessor is known to be dead all the same, at once.
+func TestRecoveredWithoutStateDir(t *testing.T) {
+	s := newSite(t)
+	first := s.spawn(t, "begun")
+	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
+	wantKilled(t, first)
+	if err := os.RemoveAll(s.path("state")); err != nil {
+		t.Fatal(err)
+	}
+	s.spawn(t, "")
+	if st := s.finish(t, "out"); st.Status != job.Finished {
+		t.Errorf("ended as %+v", st)
+	}
+}
+
 // Two runtime directories are two hosts, also where their state lies together:
 // neither takes over what the other, alive, holds.
 func TestTwoRuntimeDirsAreTwoHosts(t *testing.T) {

@@ -28,6 +28,9 @@ type Options struct {
 	// from then on each time its loop came round, at least every few seconds.
 	// A loop that stands still does not call it. It is to return at once.
 	Observe func(Condition)
+	// Remote reports whether other kernels may use the file system of a path;
+	// nil for watch.Remote.
+	Remote func(path string) bool
 	// Meter counts what the daemon does; nil for nobody.
 	Meter Meter
 }
@@ -68,7 +71,11 @@ type Daemon struct {
 // New opens the spool and the roots and makes a worker for each engine.
 func New(o Options) (*Daemon, error) {
 	cfg := o.Config
-	sp, err := spool.Open(cfg.Root, spool.Options{HostDir: hostDir(cfg)})
+	remote := o.Remote
+	if remote == nil {
+		remote = watch.Remote
+	}
+	sp, err := spool.Open(cfg.Root, spool.Options{HostDir: hostDir(cfg), Remote: remote})
 	if err != nil {
 		return nil, err
 	}

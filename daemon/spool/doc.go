@@ -37,7 +37,10 @@
 // observer, which itself wrote its heartbeat and listed the others' without a
 // gap all that time: an outage of one's own mount begins every lease anew. No
 // clocks of two hosts are compared. Instances of the observer's own host are
-// dead at once when it holds that host's lock.
+// dead at once when it holds that host's lock. So are, on a file system that no
+// other kernel uses, those of the same boot that announced a lock on their
+// heartbeat and hold it no longer: a host that lost its id or its name, as a
+// container does that is made anew, needs no lease to go on.
 //
 // An owner whose heartbeat does not get through for half a lease stops its work.
 // It may also stand still, and wake up much later, in the middle of a write. So

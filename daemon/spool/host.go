@@ -86,6 +86,7 @@ type heartbeat struct {
 	mu   sync.Mutex
 	name string
 	file *os.File // nil when the next write must make or open it
+	lock *os.File // the same file, locked; nil where it is not
 	seq  uint64
 }
 
@@ -93,9 +94,13 @@ const beatSuffix = ".hb"
 
 func beatFile(i Instance) string { return path.Join(HostsDir, i.String()+beatSuffix) }
 
-func startHeartbeat(root *os.Root, i Instance) (*heartbeat, error) {
+func startHeartbeat(root *os.Root, i Instance, lock bool) (*heartbeat, error) {
 	h := &heartbeat{name: beatFile(i)}
-	return h, h.write(root, "run")
+	err := h.write(root, "run")
+	if err == nil && lock {
+		err = h.hold(root, "run")
+	}
+	return h, err
 }
 
 // write writes the next line. A file that does not take it is opened again: an
@@ -105,6 +110,9 @@ func (h *heartbeat) write(root *os.Root, state string) (err error) {
 	defer h.mu.Unlock()
 	h.seq++
 	line := fmt.Sprintf("UHB1 seq=%020d wall=%s state=%s", h.seq, time.Now().UTC().Format(time.RFC3339), state)
+	if h.lock != nil {
+		line += lockedMark
+	}
 	line = fmt.Sprintf("%-242s crc=%08x\n", line, crc32.ChecksumIEEE([]byte(line)))
 	if h.file == nil {
 		const flags = os.O_WRONLY | os.O_CREATE | syscall.O_DSYNC | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
@@ -119,11 +127,16 @@ func (h *heartbeat) write(root *os.Root, state string) (err error) {
 	return nil
 }
 
-// lose makes the next write open the file by its name again.
+// lose makes the next write open the file by its name again. That may be another
+// file, which is not locked.
 func (h *heartbeat) lose() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.forget()
+	if h.lock != nil {
+		_ = h.lock.Close() // it was only read
+		h.lock = nil
+	}
 }
 
 // forget closes the file. Its error adds nothing: the line is written already,

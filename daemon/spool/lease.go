@@ -189,8 +189,13 @@ func (s *Spool) heartbeats() (map[Instance]string, error) {
 	return lines, nil
 }
 
+// openLine opens a heartbeat for reading.
+func openLine(root *os.Root, name string) (*os.File, error) {
+	return root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+}
+
 func readLine(root *os.Root, name string) (string, error) {
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	f, err := openLine(root, name)
 	if err != nil {
 		return "", err
 	}

@@ -24,7 +24,8 @@ type Recovery struct {
 }
 
 // Recover takes what earlier processes of this host held. They are dead: their
-// host id is this host's, and this process holds its lock.
+// host id is this host's, and this process holds its lock; or, on a local disk,
+// nobody holds the lock of their heartbeat.
 //
 // A process that died with one job in its hands was ended by that job; after a
 // reboot nobody was, nor when its heartbeat is gone: then it closed the spool
@@ -39,10 +40,13 @@ func (s *Spool) Recover() (Recovery, error) {
 }
 
 func (s *Spool) recover() (Recovery, error) {
-	own := func(n ActiveName, _ bool) bool { return n.Instance.HostID == s.instance.HostID }
 	beating, err := s.beating()
 	if err != nil {
 		return Recovery{}, err
+	}
+	over := s.over(beating)
+	own := func(n ActiveName, _ bool) bool {
+		return n.Instance.HostID == s.instance.HostID || over[n.Instance]
 	}
 	r, err := s.seize(own, func(n ActiveName, _ bool, held int) Mark {
 		if !beating[n.Instance] {
@@ -60,7 +64,7 @@ func (s *Spool) recover() (Recovery, error) {
 	if r.Ended, err = s.ended(accepted); err != nil {
 		return r, err
 	}
-	return r, s.sweep()
+	return r, s.sweep(over)
 }
 
 // ended returns those of the accepted jobs that are over.
@@ -206,8 +210,8 @@ func (s *Spool) takeOver(r *Recovery, n ActiveName, m Mark, accepted bool) error
 }
 
 // sweep removes what this host's dead instances left beside names: temporary
-// files and heartbeats.
-func (s *Spool) sweep() error {
+// files, and heartbeats, those that are over included.
+func (s *Spool) sweep(over map[Instance]bool) error {
 	for _, dir := range []string{InboxDir, ControlDir, RejectedDir, FailedDir, DoneDir, QueueDir, HeldDir, ActiveDir, RequestsDir, IDsDir, HostsDir} {
 		if err := s.write.sweep(s.root, dir); err != nil {
 			return err
@@ -218,7 +222,7 @@ func (s *Spool) sweep() error {
 		return err
 	}
 	for i := range beating {
-		if i == s.instance || i.HostID != s.instance.HostID {
+		if i == s.instance || i.HostID != s.instance.HostID && !over[i] {
 			continue
 		}
 		if err := s.root.Remove(beatFile(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {

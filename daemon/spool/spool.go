@@ -36,6 +36,7 @@ type Spool struct {
 	path     string
 	format   Format
 	instance Instance
+	local    bool // no other kernel uses the file system
 	lock     *os.File
 	beat     *heartbeat
 	live     liveness
@@ -58,6 +59,11 @@ type Options struct {
 	HostDir string
 	// Host is the host's name; "" asks the kernel.
 	Host string
+	// Remote reports whether other kernels may use the file system of a path.
+	// Where they do not, a lock on each process's heartbeat proves which of this
+	// boot's processes are dead, also to a host of another name or one that lost
+	// its HostDir. With nil, any may be used by others.
+	Remote func(path string) bool
 }
 
 // Open opens the spool at root and makes what is missing in it. It refuses a
@@ -114,7 +120,8 @@ func (s *Spool) open(o Options) (err error) {
 	s.instance = newInstance(host, hostID, boot, time.Now())
 	s.live.clock, s.live.observer = bootClock, newObserver(s.format.Lease)
 	s.live.beaten.Store(int64(bootClock()))
-	s.beat, err = startHeartbeat(s.root, s.instance)
+	s.local = o.Remote != nil && !o.Remote(s.path)
+	s.beat, err = startHeartbeat(s.root, s.instance, s.local)
 	return err
 }
 

@@ -63,6 +63,8 @@ type Daemon struct {
 	rounds     chan []spool.Instance // what each round of heartbeats found dead
 	// at is called at the points where a crash test ends the process.
 	at func(point string)
+	// inMemory is that of this package; tests may lie in memory.
+	inMemory func(dir string) bool
 	// clear is clearAttempts, and mine is stillMine: tests show what happens without.
 	clear func(out *roots.Dir, j string, below int) error
 	mine  func(c *spool.Claim) error
@@ -95,8 +97,8 @@ func New(o Options) (*Daemon, error) {
 		observe: o.Observe, meter: o.Meter, condition: Condition{Devices: len(o.Engines)},
 		reload: make(chan config.Config), ended: make(chan struct{}),
 		rounds: make(chan []spool.Instance, 1),
-		at:     func(string) {},
-		clear:  clearAttempts, cancelling: map[string]bool{},
+		at:     func(string) {}, inMemory: inMemory,
+		clear: clearAttempts, cancelling: map[string]bool{},
 	}
 	d.mine = d.stillMine
 	if d.meter == nil {

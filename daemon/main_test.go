@@ -199,6 +199,7 @@ func (s site) start(t *testing.T, n int, change ...func(*running)) *running {
 		t.Fatal(err)
 	}
 	d.source.age = 0
+	d.inMemory = func(string) bool { return false } // as users' directories, wherever the tests run
 	r.Daemon = d
 	for _, f := range change {
 		f(r)

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"uredit/daemon/document"
 	"uredit/daemon/job"
 	"uredit/daemon/spool"
@@ -43,7 +45,7 @@ func (d *Daemon) reachable(r *job.Request) error {
 }
 
 // identifyRoots gives the roots of a request an id at their first use. A root in
-// which this daemon cannot write goes without. An error says that the root is
+// which this daemon cannot write goes without, and so does one in memory. An error says that the root is
 // not the one that FORMAT knows by now.
 func (d *Daemon) identifyRoots(r *job.Request) error {
 	for _, path := range []string{r.InputVideoPath, r.OutputDir} {
@@ -59,8 +61,11 @@ func (d *Daemon) identifyRoots(r *job.Request) error {
 }
 
 func (d *Daemon) identify(root string) error {
+	if d.inMemory(root) {
+		return nil // a reboot empties it, and would leave it a stranger for ever
+	}
 	id, err := d.roots.Identify(root)
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) || errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
 	if err != nil {
@@ -71,6 +76,15 @@ func (d *Daemon) identify(root string) error {
 	}
 	d.roots.Expect(root, id)
 	return nil
+}
+
+// inMemory reports whether a directory lies on a file system without a disk.
+func inMemory(dir string) bool {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return false
+	}
+	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC
 }
 
 // claimable drops the requests that need a root which is not mounted here: they

@@ -84,6 +84,32 @@ func TestUnmountedRoot(t *testing.T) {
 	}
 }
 
+// A root in memory is another one after each reboot: it gets no id, and takes
+// jobs as before.
+func TestRootInMemory(t *testing.T) {
+	s := newSite(t)
+	inMemory := func(r *running) { r.inMemory = func(dir string) bool { return dir == s.data() } }
+	first := s.start(t, 1, inMemory)
+	s.drop(t, "x.yaml", s.request("x", "x", "blue"))
+	s.finish(t, "x")
+	s.settled(t)
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(s.path("data", roots.IDName)); err == nil {
+		t.Error("the root got an id")
+	}
+	if err := os.RemoveAll(s.data()); err != nil {
+		t.Fatal(err)
+	}
+	s.make(t)
+	s.start(t, 1, inMemory)
+	s.drop(t, "y.yaml", s.request("y", "y", "blue"))
+	if st := s.finish(t, "y"); st.Status != job.Finished {
+		t.Errorf("ended as %+v", st)
+	}
+}
+
 // A rejected request gives a root no id.
 func TestRejectionIdentifiesNothing(t *testing.T) {
 	s := newSite(t)

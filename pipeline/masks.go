@@ -199,8 +199,12 @@ func (r *run) nothingFound(n int) error {
 		return fault.New(fault.NothingFound, "objects are counted from 0 in each shot; instances: all edits every one, largest the largest",
 			fmt.Errorf("mask_prompt %q names no object with the number %s in any of %d frames", r.spec.MaskPrompt, r.spec.Instances, n))
 	}
+	where := fmt.Sprintf("any of %d frames", n)
+	if n == 1 {
+		where = "the frame"
+	}
 	return fault.New(fault.NothingFound, "name something that is in the picture, in other or fewer words",
-		fmt.Errorf("mask_prompt %q names nothing in any of %d frames", r.spec.MaskPrompt, n))
+		fmt.Errorf("mask_prompt %q names nothing in %s", r.spec.MaskPrompt, where))
 }
 
 func (r *run) createMasks() error {

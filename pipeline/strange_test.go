@@ -171,3 +171,16 @@ func TestPictures(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingFound says in how many frames nothing was found.
+func TestNothingFound(t *testing.T) {
+	ball := shared.clip(t, redBall(320, 240, 40), 2)
+	for frames, want := range map[int]string{1: "in the frame", 2: "in any of 2 frames"} {
+		s := spec()
+		s.MaskPrompt, s.MaxFrames = "green", frames
+		_, err := shared.edit(t, ball, s)
+		if err == nil || !strings.HasSuffix(err.Error(), `mask_prompt "green" names nothing `+want) {
+			t.Errorf("%d frames: %v, want it to end in %q", frames, err, want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package ffmpeg
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +50,8 @@ func TestDecodeFilters(t *testing.T) {
 		{"full range by name", func(i *media.Info) { i.PixFmt, i.Colour.Range = "yuvj444p", "pc" }, media.Decode{}, "format=yuvj420p"},
 		{"full range by tag", func(i *media.Info) { i.PixFmt, i.Colour.Range = "yuv420p10le", "pc" }, media.Decode{}, "scale=in_range=pc:out_range=pc,format=yuv420p"},
 		{"rgb", func(i *media.Info) { i.PixFmt = "gbrp" }, media.Decode{}, "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"},
+		{"rgb, odd height", func(i *media.Info) { i.PixFmt, i.Height = "rgb24", 1079 }, media.Decode{},
+			"scale=out_color_matrix=bt709:out_range=tv,format=yuv444p,pad=iw+0:ih+1,fillborders=right=0:bottom=1:mode=smear,format=yuv420p,crop=iw-0:ih-1:0:0:exact=1"},
 		{"to rgb", nil, media.Decode{RGBWidth: 9, RGBHeight: 8, RGBFilter: "bilinear_aa"},
 			"scale=9:8:flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp:in_color_matrix=bt709:in_range=tv:out_range=pc,format=rgb24"},
 		{"rgb to rgb", func(i *media.Info) { i.PixFmt = "rgb24" }, media.Decode{RGBWidth: 9, RGBHeight: 8, RGBFilter: "cubic"},
@@ -61,7 +64,7 @@ func TestDecodeFilters(t *testing.T) {
 			tt.change(&info)
 		}
 		if tt.d.RGBWidth == 0 {
-			tt.want += ",scale=1920:1080"
+			tt.want += fmt.Sprintf(",scale=%d:%d", info.Width, info.Height)
 		}
 		if got := strings.Join(decodeFilters(info, tt.d), ","); got != tt.want {
 			t.Errorf("%s: %s\nwant %s", tt.name, got, tt.want)

@@ -213,6 +213,26 @@ func TestDecodePictures(t *testing.T) {
 	}
 }
 
+// TestDecodeOddRGB compares a picture of an odd size with the same picture, its
+// last column and row there once more: the chroma must be the same.
+func TestDecodeOddRGB(t *testing.T) {
+	const drawn = "-f lavfi -i testsrc2=s=66x50 -frames:v 1 -update 1 -pix_fmt rgb24 -vf format=gbrp,crop=65:49:0:0"
+	odd := clip(t, "odd.png", drawn)
+	even := clip(t, "even.png", drawn+",pad=66:50,fillborders=right=1:bottom=1:mode=smear")
+	got, _ := decodeAll(t, odd, probe(t, odd), media.Decode{})
+	want, _ := decodeAll(t, even, probe(t, even), media.Decode{})
+	luma := want[0].Width * want[0].Height
+	if len(got[0].Pix) != len(want[0].Pix) {
+		t.Fatalf("%d samples, want %d", len(got[0].Pix), len(want[0].Pix))
+	}
+	for i, v := range got[0].Pix[luma:] {
+		// The even one averages RGB, the odd one chroma: rounding and ringing differ.
+		if d := int(v) - int(want[0].Pix[luma+i]); d < -12 || d > 12 {
+			t.Errorf("sample %d of the chroma, in column %d: %d, want %d", i, i%33, v, want[0].Pix[luma+i])
+		}
+	}
+}
+
 func TestDecodeWithoutAllocating(t *testing.T) {
 	in := clip(t, "a.mkv", "-f lavfi -i testsrc2=s=64x48:r=25:d=12 -pix_fmt yuv420p -c:v ffv1")
 	info := probe(t, in)

@@ -43,7 +43,7 @@ func decodeFilters(info media.Info, d media.Decode) []string {
 func planarFilters(info media.Info) []string {
 	switch {
 	case isRGB(info.PixFmt):
-		return []string{"scale=out_color_matrix=bt709:out_range=tv", "format=yuv420p"}
+		return rgbToPlanar(info)
 	case strings.HasPrefix(info.PixFmt, "yuvj"):
 		return []string{"format=yuvj420p"}
 	case info.Colour.Range == "pc" && info.PixFmt != "yuv420p":
@@ -52,6 +52,22 @@ func planarFilters(info media.Info) []string {
 		return []string{"scale=interl=1", "format=yuv420p"} // each field's chroma by itself
 	}
 	return []string{"format=yuv420p"}
+}
+
+// rgbToPlanar brings RGB into BT.709. An odd picture first gets its last column
+// or row once more: the scaler would stretch an odd width over the whole samples
+// of chroma, half a sample off at the end, and mixes the last one with nothing.
+func rgbToPlanar(info media.Info) []string {
+	const toBT709 = "scale=out_color_matrix=bt709:out_range=tv"
+	right, bottom := info.Width%2, info.Height%2
+	if right == 0 && bottom == 0 {
+		return []string{toBT709, "format=yuv420p"}
+	}
+	return []string{toBT709, "format=yuv444p",
+		fmt.Sprintf("pad=iw+%d:ih+%d", right, bottom),
+		fmt.Sprintf("fillborders=right=%d:bottom=%d:mode=smear", right, bottom),
+		"format=yuv420p",
+		fmt.Sprintf("crop=iw-%d:ih-%d:0:0:exact=1", right, bottom)}
 }
 
 // rgbFilters stretches to the asked size. The bilinear and bicubic scalers widen

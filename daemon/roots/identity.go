@@ -72,14 +72,12 @@ func (s *Set) Check(path string) error {
 	return handle.Close()
 }
 
-// Missing returns what is wrong with the roots whose ids are known, nil when
-// all are there.
+// Missing returns which roots are not there, or not those that are expected; nil
+// when all are.
 func (s *Set) Missing() error {
 	var errs []error
 	for _, r := range s.roots {
-		if s.expected(r.path) != "" {
-			errs = append(errs, s.Check(r.path))
-		}
+		errs = append(errs, s.Check(r.path))
 	}
 	return errors.Join(errs...)
 }

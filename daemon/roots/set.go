@@ -1,6 +1,7 @@
 package roots
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -27,27 +28,24 @@ type root struct {
 	path, real string
 }
 
-// Open returns the set of the given directories: absolute paths that exist.
-// Outputs may not lie in the reserved ones (those of the spool), nor directly in
-// a parent of one.
+// Open returns the set of the given directories: absolute paths. One that does
+// not exist may be a share that is mounted later: until then what needs it meets
+// job.CodeRootMissing. Outputs may not lie in the reserved ones (those of the
+// spool), nor directly in a parent of one.
 func Open(dirs []string, reserved ...string) (*Set, error) {
 	s := &Set{ids: map[string]string{}}
 	for _, dir := range dirs {
 		if !filepath.IsAbs(dir) {
 			return nil, fmt.Errorf("root %s: the path is not absolute", dir)
 		}
-		real, err := filepath.EvalSymlinks(dir)
-		if err != nil {
+		handle, err := os.OpenRoot(dir)
+		if err == nil {
+			err = handle.Close()
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, rootError(dir, err)
 		}
-		handle, err := os.OpenRoot(real)
-		if err != nil {
-			return nil, rootError(dir, err)
-		}
-		if err := handle.Close(); err != nil {
-			return nil, rootError(dir, err)
-		}
-		s.roots = append(s.roots, root{path: filepath.Clean(dir), real: real})
+		s.roots = append(s.roots, root{path: filepath.Clean(dir), real: RealPath(filepath.Clean(dir))})
 	}
 	for _, dir := range reserved {
 		s.reserved = append(s.reserved, RealPath(filepath.Clean(dir)))

@@ -21,8 +21,8 @@ const editHelp = `REQUEST.yaml [flags]
 
 Does one job here and now, without a spool. A request file is done as the daemon
 does it, in its output_dir; flags win over it. With --output, O and its sibling with
-_mask in the name are written, and nothing else; the log and job.json stay in the
-runtime directory.`
+_mask in the name are written, over files of those names, and nothing else; the log
+and job.json stay in the runtime directory.`
 
 // edit does one job here and now.
 func edit(ctx context.Context, c console, args []string) error {

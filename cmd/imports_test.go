@@ -99,7 +99,7 @@ func forbidden(file, imported string) string {
 		return "the daemon meets the pipeline in daemon/runner.go"
 	case within(dir, "daemon") && own != "pipeline" && own != "pipeline/fault" && within(own, "pipeline") && !test:
 		return "the daemon knows the pipeline's front and its faults only"
-	case own == "pipeline/pipelinetest" && !test:
+	case (own == "pipeline/pipelinetest" || own == "pipeline/onnx/onnxtest") && !test:
 		return "it is for tests"
 	case test:
 		return ""
@@ -144,6 +144,7 @@ func TestForbidden(t *testing.T) {
 		{"pipeline/frame/x.go", "uredit/pipeline/media"},
 		{"cmd/uredit/x.go", "uredit/pipeline"},
 		{"pipeline/run.go", "uredit/pipeline/pipelinetest"},
+		{"cmd/ureditd/x.go", "uredit/pipeline/onnx/onnxtest"},
 	} {
 		if forbidden(c.file, c.imported) == "" {
 			t.Errorf("%s may import %s, and should not", c.file, c.imported)

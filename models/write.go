@@ -1,6 +1,8 @@
 package models
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -53,4 +55,18 @@ func write(dir string, files map[string][]byte) (err error) {
 		return err
 	}
 	return syncDir(parent)
+}
+
+// EncodeJSON writes a file of a bundle: indented, with its keys in order, the
+// same bytes each time. It panics when v cannot be encoded, which is a mistake of
+// the caller.
+func EncodeJSON(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
 }

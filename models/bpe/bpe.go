@@ -4,9 +4,10 @@ package bpe
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
+
+	"uredit/models"
 )
 
 // Names of the special tokens, as CLIP has them.
@@ -114,10 +115,10 @@ func (v Vocabulary) Files(length int) map[string][]byte {
 		if id == 0 {
 			separator = "{\n"
 		}
-		key := encodeJSON(token)
+		key := models.EncodeJSON(token)
 		vocab.WriteString(separator)
 		vocab.Write(bytes.TrimSpace(key))
-		vocab.WriteString(": " + string(bytes.TrimSpace(encodeJSON(id))))
+		vocab.WriteString(": " + string(bytes.TrimSpace(models.EncodeJSON(id))))
 	}
 	vocab.WriteString("\n}\n")
 	merges.WriteString("#version: 0.2\n")
@@ -137,20 +138,7 @@ func (v Vocabulary) Files(length int) map[string][]byte {
 	return map[string][]byte{
 		"vocab.json":              vocab.Bytes(),
 		"merges.txt":              merges.Bytes(),
-		"tokenizer_config.json":   encodeJSON(config),
-		"special_tokens_map.json": encodeJSON(special),
+		"tokenizer_config.json":   models.EncodeJSON(config),
+		"special_tokens_map.json": models.EncodeJSON(special),
 	}
-}
-
-// encodeJSON writes v indented, with its keys in order. All values here can be
-// encoded.
-func encodeJSON(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		panic(err)
-	}
-	return b.Bytes()
 }

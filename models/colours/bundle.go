@@ -83,7 +83,7 @@ func bundle(palette []colour) map[string][]byte {
 	manifest := models.Manifest{
 		Format: models.Format, Name: bundleName, Licence: licence, About: about,
 		Files: map[string]models.File{}, Graphs: map[string]models.Signature{},
-		Notes: json.RawMessage(encodeJSON(notesOn(palette))),
+		Notes: json.RawMessage(models.EncodeJSON(notesOn(palette))),
 	}
 	for _, folder := range slices.Sorted(maps.Keys(parts)) {
 		for name, data := range parts[folder].files {
@@ -94,7 +94,7 @@ func bundle(palette []colour) map[string][]byte {
 			manifest.Graphs[folder+"/"+name] = s
 		}
 	}
-	files[models.ManifestName] = encodeJSON(manifest)
+	files[models.ManifestName] = models.EncodeJSON(manifest)
 	return files
 }
 

@@ -2,13 +2,12 @@ package colours
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"uredit/models"
 	"uredit/pipeline/frame"
-	"uredit/pipeline/onnx"
+	"uredit/pipeline/onnx/onnxtest"
 	"uredit/pipeline/pipelinetest"
 	"uredit/pipeline/tensor"
 	"uredit/pipeline/text"
@@ -28,28 +27,11 @@ func newHost(t testing.TB, palette []colour) *host {
 	if err := models.Write(dir, bundle(palette)); err != nil {
 		t.Fatal(err)
 	}
-	library := os.Getenv("UREDIT_ORT_LIBRARY")
-	if library == "" {
-		library = "../../build/onnxruntime/libonnxruntime.so" // where make deps puts it
-	}
-	r, err := onnx.Open(library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	d, err := r.Device("cpu", onnx.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
 	tok, err := text.Load(filepath.Join(dir, "sam3"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &host{dir, d.Load, tok}
+	return &host{dir, onnxtest.Device(t).Load, tok}
 }
 
 // run runs one graph and returns the outputs asked for, in order.

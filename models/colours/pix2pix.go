@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"uredit/models"
 	"uredit/models/bpe"
 	"uredit/models/onnxfile"
 )
@@ -137,7 +138,7 @@ func pix2pixPart(palette []colour, v bpe.Vocabulary, detail float32) *part {
 		p.files["tokenizer/"+name] = data
 	}
 	for name, config := range pix2pixConfigs(v) {
-		p.files[name] = encodeJSON(config)
+		p.files[name] = models.EncodeJSON(config)
 	}
 	return p
 }

@@ -83,7 +83,7 @@ func sam3Part(palette []colour, v bpe.Vocabulary) *part {
 		listed[name] = describe(data)
 	}
 	end := v.ID(bpe.EndOfText)
-	p.files["sam3.json"] = encodeJSON(sam3Config{
+	p.files["sam3.json"] = models.EncodeJSON(sam3Config{
 		Format: "sam3-video/1", Semantics: "hf",
 		ImageSize: imageSize, Grid: grid, LowRes: lowRes, Hidden: features(palette),
 		TextLength: textLength, PadID: end, BOS: v.ID(bpe.StartOfText), EOS: end,

@@ -1,9 +1,7 @@
 package colours
 
 import (
-	"bytes"
 	_ "embed"
-	"encoding/json"
 	"strings"
 )
 
@@ -20,17 +18,4 @@ func allWords(palette []colour) []string {
 		words = append(words, c.words...)
 	}
 	return words
-}
-
-// encodeJSON writes v indented, with its keys in order. All values here can be
-// encoded.
-func encodeJSON(v any) []byte {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		panic(err)
-	}
-	return b.Bytes()
 }

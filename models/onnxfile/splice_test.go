@@ -2,54 +2,14 @@ package onnxfile_test
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"uredit/models/onnxfile"
-	"uredit/pipeline/onnx"
+	"uredit/pipeline/onnx/onnxtest"
 	"uredit/pipeline/tensor"
 )
-
-// run runs a graph on the processor and returns the outputs asked for, in order.
-func run(t *testing.T, graph []byte, in []*tensor.Tensor, names ...string) []*tensor.Tensor {
-	t.Helper()
-	library := os.Getenv("UREDIT_ORT_LIBRARY")
-	if library == "" {
-		library = "../../build/onnxruntime/libonnxruntime.so" // where make deps puts it
-	}
-	r, err := onnx.Open(library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	d, err := r.Device("cpu", onnx.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "graph.onnx")
-	if err := os.WriteFile(file, graph, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	m, err := d.Load(t.Context(), file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []*tensor.Tensor
-	for _, n := range names {
-		out = append(out, &tensor.Tensor{Name: n})
-	}
-	if err := m.Run(t.Context(), in, out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 func TestSpliceTwice(t *testing.T) {
 	file := double().Marshal(nil) // y = 2x + 1/2
@@ -64,7 +24,7 @@ func TestSpliceTwice(t *testing.T) {
 	}
 	g.Output("y", onnxfile.Float32, "1 3 h w", v)
 	in := &tensor.Tensor{Name: "x", Shape: []int64{1, 3, 1, 1}, F32: []float32{0, 1, -2}}
-	got := run(t, g.Marshal(nil), []*tensor.Tensor{in}, "y")[0].F32
+	got := onnxtest.Run(t, g.Marshal(nil), []*tensor.Tensor{in}, "y")[0].F32
 	if want := []float32{1.5, 5.5, -6.5}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -97,7 +57,7 @@ func TestSpliceMovesAxes(t *testing.T) {
 	}
 	g.Output("y", onnxfile.Float32, "a b c", out[0])
 	in := &tensor.Tensor{Name: "x", Shape: []int64{2}, F32: []float32{3, 4}}
-	if got := run(t, g.Marshal(nil), []*tensor.Tensor{in}, "y")[0].Shape; !slices.Equal(got, []int64{1, 2, 1}) {
+	if got := onnxtest.Run(t, g.Marshal(nil), []*tensor.Tensor{in}, "y")[0].Shape; !slices.Equal(got, []int64{1, 2, 1}) {
 		t.Errorf("shape %v, want [1 2 1]", got)
 	}
 }
@@ -133,7 +93,7 @@ func TestBranches(t *testing.T) {
 	graph := g.Marshal(nil)
 	for x, want := range map[float32]float32{3: 30, -3: -6} {
 		in := &tensor.Tensor{Name: "x", Shape: []int64{1}, F32: []float32{x}}
-		if got := run(t, graph, []*tensor.Tensor{in}, "y")[0].F32[0]; got != want {
+		if got := onnxtest.Run(t, graph, []*tensor.Tensor{in}, "y")[0].F32[0]; got != want {
 			t.Errorf("of %v: %v, want %v", x, got, want)
 		}
 	}

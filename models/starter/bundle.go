@@ -5,7 +5,6 @@
 package starter
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -119,7 +118,7 @@ func (b *bundle) segmenter(x *lexicon, s sources) error {
 		b.files["sam3/"+name] = data
 	}
 	end := v.ID(bpe.EndOfText)
-	b.files["sam3/sam3.json"] = encodeJSON(config{
+	b.files["sam3/sam3.json"] = models.EncodeJSON(config{
 		Format: "sam3-video/1", Semantics: "hf",
 		ImageSize: imageSize, LowRes: imageSize, Hidden: featureCount(x),
 		TextLength: textLength, PadID: end, BOS: v.ID(bpe.StartOfText), EOS: end,
@@ -153,24 +152,11 @@ func (b *bundle) manifest() []byte {
 	m := models.Manifest{
 		Format: models.Format, Name: bundleName, Licence: licence, About: about,
 		Files: map[string]models.File{}, Graphs: b.graphs,
-		Notes: json.RawMessage(encodeJSON(notes{Recipe: recipe})),
+		Notes: json.RawMessage(models.EncodeJSON(notes{Recipe: recipe})),
 	}
 	for name, data := range b.files {
 		sum := sha256.Sum256(data)
 		m.Files[name] = models.File{SHA256: hex.EncodeToString(sum[:]), Size: int64(len(data))}
 	}
-	return encodeJSON(m)
-}
-
-// encodeJSON writes v indented, with its keys in order. All values here can be
-// encoded.
-func encodeJSON(v any) []byte {
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		panic(err)
-	}
-	return out.Bytes()
+	return models.EncodeJSON(m)
 }

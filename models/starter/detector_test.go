@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"uredit/models/onnxfile"
+	"uredit/pipeline/onnx/onnxtest"
 	"uredit/pipeline/tensor"
 )
 
@@ -57,7 +58,7 @@ func (s *scene) ask(t *testing.T, x *lexicon, graph []byte, named [][]string) (s
 			features[r*width+x.channel(name)] = 1
 		}
 	}
-	out := run(t, graph, []*tensor.Tensor{
+	out := onnxtest.Run(t, graph, []*tensor.Tensor{
 		{Name: "class_scores", Shape: []int64{1, anchors, classes}, F32: s.scores},
 		{Name: "anchor_boxes", Shape: []int64{1, anchors, 4}, F32: s.boxes},
 		{Name: "picture", Shape: []int64{1, 3, imageSize, imageSize}, F32: s.picture},

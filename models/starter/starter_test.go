@@ -10,48 +10,10 @@ import (
 
 	"uredit/models"
 	"uredit/models/bpe"
-	"uredit/pipeline/onnx"
+	"uredit/pipeline/onnx/onnxtest"
 	"uredit/pipeline/tensor"
 	"uredit/pipeline/text"
 )
-
-// run runs a graph on the processor and returns the outputs asked for, in order.
-func run(t *testing.T, graph []byte, in []*tensor.Tensor, names ...string) []*tensor.Tensor {
-	t.Helper()
-	library := os.Getenv("UREDIT_ORT_LIBRARY")
-	if library == "" {
-		library = "../../build/onnxruntime/libonnxruntime.so" // where make deps puts it
-	}
-	r, err := onnx.Open(library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	d, err := r.Device("cpu", onnx.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "graph.onnx")
-	if err := os.WriteFile(file, graph, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	m, err := d.Load(t.Context(), file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []*tensor.Tensor
-	for _, n := range names {
-		out = append(out, &tensor.Tensor{Name: n})
-	}
-	if err := m.Run(t.Context(), in, out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 func testLexicon(t *testing.T) *lexicon {
 	t.Helper()
@@ -138,7 +100,7 @@ func TestTextEncoder(t *testing.T) {
 	} {
 		ids, attention, _ := tok.Encode(prompt, textLength)
 		shape := []int64{1, textLength}
-		out := run(t, graph, []*tensor.Tensor{
+		out := onnxtest.Run(t, graph, []*tensor.Tensor{
 			{Name: "input_ids", Shape: shape, I64: ids}, {Name: "attention_mask", Shape: shape, I64: attention},
 		}, "text_features", "text_mask")
 		width := int(featureCount(x))

@@ -5,53 +5,14 @@ import (
 	"errors"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"uredit/models/onnxfile"
 	"uredit/models/tflite"
-	"uredit/pipeline/onnx"
+	"uredit/pipeline/onnx/onnxtest"
 	"uredit/pipeline/tensor"
 )
-
-// run runs a graph on the processor and returns the outputs asked for, in order.
-func run(t *testing.T, graph []byte, in []*tensor.Tensor, names ...string) []*tensor.Tensor {
-	t.Helper()
-	library := os.Getenv("UREDIT_ORT_LIBRARY")
-	if library == "" {
-		library = "../../build/onnxruntime/libonnxruntime.so" // where make deps puts it
-	}
-	r, err := onnx.Open(library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	d, err := r.Device("cpu", onnx.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "graph.onnx")
-	if err := os.WriteFile(file, graph, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	m, err := d.Load(t.Context(), file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []*tensor.Tensor
-	for _, n := range names {
-		out = append(out, &tensor.Tensor{Name: n})
-	}
-	if err := m.Run(t.Context(), in, out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 // tiny is a network of every operator; testdata/make.py wrote it and computed
 // what it gives, its own way.
@@ -88,7 +49,7 @@ func TestSplice(t *testing.T) {
 	}
 	g.Output("y", onnxfile.Float32, "a b c", out[0])
 	in := &tensor.Tensor{Name: "x", Shape: []int64{1, 3, want.Rows, want.Columns}, F32: want.Input}
-	got := run(t, g.Marshal(nil), []*tensor.Tensor{in}, "y")[0]
+	got := onnxtest.Run(t, g.Marshal(nil), []*tensor.Tensor{in}, "y")[0]
 	if !slices.Equal(got.Shape, want.Shape) {
 		t.Fatalf("shape %v, want %v", got.Shape, want.Shape)
 	}

@@ -14,7 +14,7 @@ import (
 
 	"uredit/pipeline/frame"
 	"uredit/pipeline/media"
-	"uredit/pipeline/onnx"
+	"uredit/pipeline/onnx/onnxtest"
 	"uredit/pipeline/opencv"
 	"uredit/pipeline/pix2pix"
 	"uredit/pipeline/preset"
@@ -116,24 +116,7 @@ func decibel(mean float64) float64 { return 10 * math.Log10(255*255/max(mean, 1e
 // open starts a session of the small Instruct-Pix2Pix.
 func open(t *testing.T, p pix2pix.Params) *pix2pix.Session {
 	t.Helper()
-	library := os.Getenv("UREDIT_ORT_LIBRARY")
-	if library == "" {
-		library = "../../build/onnxruntime/libonnxruntime.so"
-	}
-	runtime, err := onnx.Open(library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := runtime.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	device, err := runtime.Device("cpu", onnx.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := pix2pix.Open(t.Context(), filepath.Join(models, "pix2pix-tiny"), device.Load)
+	e, err := pix2pix.Open(t.Context(), filepath.Join(models, "pix2pix-tiny"), onnxtest.Device(t).Load)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"uredit/pipeline/frame"
+	"uredit/pipeline/onnx/onnxtest"
 	"uredit/pipeline/resize"
 	"uredit/pipeline/segment"
 	"uredit/pipeline/segment/track"
@@ -69,7 +70,7 @@ func (s *spy) Run(ctx context.Context, in, out []*tensor.Tensor) error {
 // about each object (which memories, how old the pointers are), what each bank
 // holds, who is shown under which id, and every mask.
 func TestParity(t *testing.T) {
-	dev := device(t)
+	dev := onnxtest.Device(t)
 	paths, err := filepath.Glob(filepath.Join(bundle, "*", "*.json.gz"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("recordings in %s: %v, %v", bundle, paths, err)

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"uredit/pipeline/frame"
-	"uredit/pipeline/onnx"
 	"uredit/pipeline/segment/track"
 )
 
@@ -173,26 +172,4 @@ func samples(counts []uint32) []bool {
 		mask = append(mask, slices.Repeat([]bool{i%2 == 1}, int(n))...)
 	}
 	return mask
-}
-
-func device(t *testing.T) *onnx.Device {
-	t.Helper()
-	library := os.Getenv("UREDIT_ORT_LIBRARY")
-	if library == "" {
-		library = "../../../build/onnxruntime/libonnxruntime.so"
-	}
-	r, err := onnx.Open(library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	d, err := r.Device("cpu", onnx.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
 }

@@ -21,9 +21,9 @@ type pictures struct {
 	decoder          Decoder
 }
 
-// pictures starts the steps that read the input for the segmenter. Of the
-// filters that a segmenter may ask for, the decoder has one exactly; the other
-// is a step of its own.
+// pictures starts the steps that read the input for the segmenter. A filter that
+// must be exact and that the decoder does not have is a step of its own; else the
+// decoder stretches.
 func (r *run) pictures(ctx context.Context, p *pass) (*pictures, error) {
 	info, size := &r.result.Input, r.detector.ImageSize()
 	d := r.decode()

@@ -47,14 +47,6 @@ func IntsAttr(name string, v ...int64) Attr {
 	return Attr{name, m}
 }
 
-// FloatAttr returns a float attribute.
-func FloatAttr(name string, v float32) Attr {
-	var m message
-	m.float(2, v)
-	m.integer(20, attrFloat)
-	return Attr{name, m}
-}
-
 // StringAttr returns a string attribute.
 func StringAttr(name, v string) Attr {
 	var m message

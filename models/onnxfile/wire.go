@@ -3,7 +3,6 @@ package onnxfile
 import (
 	"encoding/binary"
 	"maps"
-	"math"
 	"slices"
 )
 
@@ -22,7 +21,6 @@ type Attr struct {
 
 // Attribute types, numbered as AttributeProto.AttributeType numbers them.
 const (
-	attrFloat  = 1
 	attrInt    = 2
 	attrString = 3
 	attrGraph  = 5
@@ -182,11 +180,6 @@ func (m *message) tag(field, wire uint64) {
 func (m *message) integer(field uint64, v int64) {
 	m.tag(field, wireVarint)
 	*m = binary.AppendUvarint(*m, uint64(v))
-}
-
-func (m *message) float(field uint64, v float32) {
-	m.tag(field, wireFixed32)
-	*m = binary.LittleEndian.AppendUint32(*m, math.Float32bits(v))
 }
 
 func (m *message) text(field uint64, s string) { m.sub(field, message(s)) }

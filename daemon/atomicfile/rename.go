@@ -11,10 +11,19 @@ import (
 	"syscall"
 )
 
+// A Dir is the part of os.Root that is needed here.
+type Dir[F fs.File] interface {
+	Lstat(name string) (fs.FileInfo, error)
+	OpenFile(name string, flag int, perm fs.FileMode) (F, error)
+	Mkdir(name string, perm fs.FileMode) error
+	Rename(oldName, newName string) error
+	Remove(name string) error
+}
+
 // Rename renames oldName to newName in root. When the answer is an error that a
 // rename may bring which was done, the file that has the new name decides: it is
 // the one that was to be renamed, or the rename failed.
-func Rename(root *os.Root, oldName, newName string) error {
+func Rename[F fs.File](root Dir[F], oldName, newName string) error {
 	return settle(root, oldName, newName, root.Rename, func(file fs.FileInfo) bool { return has(root, newName, file) })
 }
 
@@ -22,7 +31,7 @@ func Rename(root *os.Root, oldName, newName string) error {
 // files out of. A file that is gone from there, while the directory is not, has
 // its new name: that can be told where the new name itself is still remembered
 // as another file's.
-func RenameOwn(root *os.Root, oldName, newName string) error {
+func RenameOwn[F fs.File](root Dir[F], oldName, newName string) error {
 	return settle(root, oldName, newName, root.Rename, func(file fs.FileInfo) bool {
 		err := root.Rename(oldName, newName) // a rename that was not done is done now
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
@@ -32,7 +41,7 @@ func RenameOwn(root *os.Root, oldName, newName string) error {
 	})
 }
 
-func settle(root *os.Root, oldName, newName string, rename func(oldName, newName string) error, done func(fs.FileInfo) bool) error {
+func settle[F fs.File](root Dir[F], oldName, newName string, rename func(oldName, newName string) error, done func(fs.FileInfo) bool) error {
 	file, err := root.Lstat(oldName)
 	if err != nil {
 		return err
@@ -46,7 +55,7 @@ func settle(root *os.Root, oldName, newName string, rename func(oldName, newName
 
 // has reports whether name is a file. It is opened: a network file system answers
 // that by asking its server, and other questions from memory.
-func has(root *os.Root, name string, file fs.FileInfo) bool {
+func has[F fs.File](root Dir[F], name string, file fs.FileInfo) bool {
 	_ = stir(root, path.Dir(name)) // without it the open may be answered from memory too
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
@@ -54,12 +63,20 @@ func has(root *os.Root, name string, file fs.FileInfo) bool {
 	}
 	defer f.Close()
 	there, err := f.Stat()
-	return err == nil && os.SameFile(file, there)
+	return err == nil && Same(file, there)
+}
+
+// Same reports whether two looks, at an open file or at a name, found the same
+// file.
+func Same(a, b fs.FileInfo) bool {
+	x, isX := a.Sys().(*syscall.Stat_t)
+	y, isY := b.Sys().(*syscall.Stat_t)
+	return isX && isY && x.Dev == y.Dev && x.Ino == y.Ino
 }
 
 // stir changes a directory, after which a client asks its server what is in it. An
 // error says that the directory is gone, or cannot be written in.
-func stir(root *os.Root, dir string) error {
+func stir[F fs.File](root Dir[F], dir string) error {
 	name := path.Join(dir, ".uredit-"+rand.Text()[:8])
 	if err := root.Mkdir(name, 0o700); err != nil {
 		return err

@@ -19,7 +19,7 @@ var ErrLost = errors.New("taken by somebody else")
 
 // list reads a directory that is opened for this call: a kept handle may show
 // an old listing on a network file system.
-func list(root *os.Root, dir string) ([]fs.DirEntry, error) {
+func list(root fileSystem, dir string) ([]fs.DirEntry, error) {
 	f, err := root.Open(dir + "/.") // a pipe in its place would be waited for
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func list(root *os.Root, dir string) ([]fs.DirEntry, error) {
 
 // names reads a directory as list does, its names alone. That costs no look at
 // each of the files, which list takes.
-func names(root *os.Root, dir string) ([]string, error) {
+func names(root fileSystem, dir string) ([]string, error) {
 	f, err := root.Open(dir + "/.")
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func names(root *os.Root, dir string) ([]string, error) {
 }
 
 // contains says whether a fresh listing of name's directory shows it.
-func contains(root *os.Root, name string) (bool, error) {
+func contains(root fileSystem, name string) (bool, error) {
 	there, err := names(root, path.Dir(name))
 	if err != nil {
 		return false, err
@@ -61,7 +61,7 @@ var errUnsure = errors.New("it may have happened all the same")
 // nothing does. A directory that cannot be synced is no error: at worst a power
 // cut brings the old name back, and recovery starts from there.
 func (s *Spool) move(oldName, newName string) error {
-	if err := s.settleRename(s.rename(oldName, newName), newName); err != nil {
+	if err := s.settleRename(s.root.Rename(oldName, newName), newName); err != nil {
 		return err
 	}
 	s.letGo(oldName)
@@ -94,16 +94,16 @@ func transient(err error) bool {
 }
 
 func (s *Spool) syncMove(oldName, newName string) {
-	_ = s.sync(s.root, path.Dir(newName)) // see move
+	_ = syncDir(s.root, path.Dir(newName)) // see move
 	if path.Dir(oldName) != path.Dir(newName) {
-		_ = s.sync(s.root, path.Dir(oldName))
+		_ = syncDir(s.root, path.Dir(oldName))
 	}
 }
 
 // syncDir makes the names in a directory durable. A directory that may be
 // written but not read cannot be opened and is left to the file system; so is
 // one that its user took away meanwhile.
-func syncDir(root *os.Root, dir string) error {
+func syncDir(root fileSystem, dir string) error {
 	f, err := root.Open(dir + "/.") // a pipe in its place would be waited for
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
@@ -124,7 +124,7 @@ type writer struct{ host string }
 
 // putAbsent makes name with data, unless there is one: then it returns an
 // error that is fs.ErrExist. The file appears whole.
-func (w writer) putAbsent(root *os.Root, name string, data []byte) error {
+func (w writer) putAbsent(root fileSystem, name string, data []byte) error {
 	tmp, err := w.writeTemp(root, path.Dir(name), data)
 	if err != nil {
 		return err
@@ -137,7 +137,7 @@ func (w writer) putAbsent(root *os.Root, name string, data []byte) error {
 }
 
 // replace gives name the content data, whole.
-func (w writer) replace(root *os.Root, name string, data []byte) error {
+func (w writer) replace(root fileSystem, name string, data []byte) error {
 	tmp, err := w.writeTemp(root, path.Dir(name), data)
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (w writer) temp(dir string) string {
 const tempPrefix = ".tmp-"
 
 // writeTemp writes data to a new hidden file in dir and syncs it.
-func (w writer) writeTemp(root *os.Root, dir string, data []byte) (name string, err error) {
+func (w writer) writeTemp(root fileSystem, dir string, data []byte) (name string, err error) {
 	name = w.temp(dir)
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
@@ -173,7 +173,7 @@ func (w writer) writeTemp(root *os.Root, dir string, data []byte) (name string, 
 }
 
 // sweep removes the temporary files of this host in dir.
-func (w writer) sweep(root *os.Root, dir string) error {
+func (w writer) sweep(root fileSystem, dir string) error {
 	entries, err := names(root, dir)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"uredit/daemon/atomicfile"
 )
 
 // A Claim is a job that this process holds: a name in active. It is used by
@@ -49,21 +49,8 @@ func (s *Spool) Claim(e Entry) (*Claim, error) {
 }
 
 func (s *Spool) claim(c *Claim, e Entry) error {
-	from, base, err := s.inboxParent(e.Name)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w: %w", ErrLost, err)
-		}
-		return err
-	}
-	defer unix.Close(from)
-	active, err := s.root.Open(ActiveDir)
-	if err != nil {
-		return err
-	}
-	defer active.Close()
-	err = unix.Renameat(from, base, int(active.Fd()), c.ActiveName.String())
-	if err := s.settleRename(err, c.file()); err != nil && !errors.Is(err, errUnsure) {
+	answer := s.root.RenameRequest(e.Name, c.file())
+	if err := s.settleRename(answer, c.file()); err != nil && !errors.Is(err, errUnsure) {
 		return err
 	}
 	// From here on the claim is this process's, or Read finds that it is not:
@@ -143,7 +130,7 @@ func (s *Spool) link(file, name string) error {
 	}
 	a, errA := s.root.Lstat(file)
 	b, errB := s.root.Lstat(name)
-	if errA == nil && errB == nil && os.SameFile(a, b) {
+	if errA == nil && errB == nil && atomicfile.Same(a, b) {
 		return nil
 	}
 	return err

@@ -194,29 +194,31 @@ func liveThrough(t *testing.T, at int, name string, lie func(error) error, errno
 		t.Fatal(err)
 	}
 	job := l.c.Job
-	unreliable := func(oldName, newName string) error {
+	disk := l.s.root
+	rename := func(oldName, newName string) error {
 		renames++
 		switch {
 		case renames != at:
-			return l.s.root.Rename(oldName, newName)
+			return disk.Rename(oldName, newName)
 		case name == "dies before":
 			panic(died{})
 		case name == "dies after":
-			if err := l.s.root.Rename(oldName, newName); err != nil {
+			if err := disk.Rename(oldName, newName); err != nil {
 				t.Fatal(err)
 			}
 			panic(died{})
 		case lie != nil:
-			return lie(l.s.root.Rename(oldName, newName))
+			return lie(disk.Rename(oldName, newName))
 		}
 		return &os.LinkError{Op: "rename", Old: oldName, New: newName, Err: errno}
 	}
-	l.s.rename = unreliable
+	l.s.root = renamer{disk, rename}
 	for range 60 {
 		over, err := l.tryStep(job)
 		if errors.Is(err, errDied) {
 			l.open()
-			l.s.rename = unreliable
+			disk = l.s.root
+			l.s.root = renamer{disk, rename}
 		}
 		if l.check(); over {
 			l.die()

@@ -82,7 +82,7 @@ func idPattern(s string) bool {
 
 // establish returns the spool's FORMAT and writes it when there is none. Of
 // several daemons that start on a new spool one writes it, all obey it.
-func establish(root *os.Root) (Format, error) {
+func establish(root fileSystem) (Format, error) {
 	data, err := root.ReadFile(formatName)
 	if errors.Is(err, fs.ErrNotExist) {
 		mine := Format{Version: FormatVersion, ID: random36(8) + random36(8), UID: os.Geteuid(), GID: os.Getegid(), Lease: DefaultLease}

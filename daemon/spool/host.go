@@ -85,8 +85,8 @@ const heartbeatBytes = 256
 type heartbeat struct {
 	mu   sync.Mutex
 	name string
-	file *os.File // nil when the next write must make or open it
-	lock *os.File // the same file, locked; nil where it is not
+	file file // nil when the next write must make or open it
+	lock file // the same file, locked; nil where it is not
 	seq  uint64
 }
 
@@ -94,7 +94,7 @@ const beatSuffix = ".hb"
 
 func beatFile(i Instance) string { return path.Join(HostsDir, i.String()+beatSuffix) }
 
-func startHeartbeat(root *os.Root, i Instance, lock bool) (*heartbeat, error) {
+func startHeartbeat(root fileSystem, i Instance, lock bool) (*heartbeat, error) {
 	h := &heartbeat{name: beatFile(i)}
 	err := h.write(root, "run")
 	if err == nil && lock {
@@ -105,7 +105,7 @@ func startHeartbeat(root *os.Root, i Instance, lock bool) (*heartbeat, error) {
 
 // write writes the next line. A file that does not take it is opened again: an
 // error that passes, such as a server's restart, must not end the heartbeat.
-func (h *heartbeat) write(root *os.Root, state string) (err error) {
+func (h *heartbeat) write(root fileSystem, state string) (err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.seq++
@@ -148,7 +148,7 @@ func (h *heartbeat) forget() {
 	}
 }
 
-func (h *heartbeat) close(root *os.Root) error {
+func (h *heartbeat) close(root fileSystem) error {
 	h.lose()
 	if err := root.Remove(h.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

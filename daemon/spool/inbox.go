@@ -100,7 +100,7 @@ func (s *Spool) listShared(dir string) ([]fs.DirEntry, error) {
 
 // look returns the entry of a regular file; the inode of anything else is 0.
 func (s *Spool) look(name string) (Entry, error) {
-	fd, base, err := s.inboxParent(name)
+	fd, base, err := inboxParent(s.root, name)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -122,8 +122,8 @@ func entryOf(name string, st *unix.Stat_t) Entry {
 // inboxParent opens the directory of a request. A directory in the inbox is
 // its user's, who may put a link in its place at any time: it is opened
 // without following one, and used by that handle only.
-func (s *Spool) inboxParent(name string) (fd int, base string, err error) {
-	inbox, err := s.root.Open(InboxDir)
+func inboxParent(root fileSystem, name string) (fd int, base string, err error) {
+	inbox, err := root.Open(InboxDir)
 	if err != nil {
 		return -1, "", err
 	}
@@ -143,7 +143,7 @@ func (s *Spool) inboxParent(name string) (fd int, base string, err error) {
 // Peek reads up to limit bytes from the end of a request in the inbox, and
 // nothing when it changed since the look.
 func (s *Spool) Peek(e Entry, limit int64) ([]byte, error) {
-	fd, base, err := s.inboxParent(e.Name)
+	fd, base, err := inboxParent(s.root, e.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +169,7 @@ func (s *Spool) Peek(e Entry, limit int64) ([]byte, error) {
 // inbox, and keeps the note beside the directory in step.
 func (s *Spool) mayClaimIn(dir string) bool {
 	note := path.Join(InboxDir, dir+".reason.txt")
-	fd, _, err := s.inboxParent(dir + "/" + nestedName)
+	fd, _, err := inboxParent(s.root, dir+"/"+nestedName)
 	if err != nil {
 		return false
 	}

@@ -190,11 +190,11 @@ func (s *Spool) heartbeats() (map[Instance]string, error) {
 }
 
 // openLine opens a heartbeat for reading.
-func openLine(root *os.Root, name string) (*os.File, error) {
+func openLine(root fileSystem, name string) (file, error) {
 	return root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 }
 
-func readLine(root *os.Root, name string) (string, error) {
+func readLine(root fileSystem, name string) (string, error) {
 	f, err := openLine(root, name)
 	if err != nil {
 		return "", err

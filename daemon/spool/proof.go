@@ -2,7 +2,6 @@ package spool
 
 import (
 	"io"
-	"os"
 	"path"
 	"syscall"
 )
@@ -10,7 +9,7 @@ import (
 // hold locks the heartbeat's file for as long as this process lives, and writes
 // the next line, which says so. Where there are no locks nothing is held, and the
 // line says nothing: a lock proves only what its owner announced.
-func (h *heartbeat) hold(root *os.Root, state string) error {
+func (h *heartbeat) hold(root fileSystem, state string) error {
 	f, err := openLine(root, h.name)
 	if err != nil {
 		return err

@@ -57,6 +57,10 @@ func (s *Spool) ReleaseID(jobID, job string) error {
 
 // ReserveOutput reserves an output directory for a job, as ReserveID does.
 func (s *Spool) ReserveOutput(dir *os.Root, job string) error {
+	return s.reserveOutput(disk{dir}, job)
+}
+
+func (s *Spool) reserveOutput(dir fileSystem, job string) error {
 	// A job that ends here removes the directory when it is empty.
 	for try := 0; ; try++ {
 		if err := dir.Mkdir(WorkDir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -75,6 +79,10 @@ func (s *Spool) ReserveOutput(dir *os.Root, job string) error {
 // ReleaseOutput gives an output directory back, when this job has it, and
 // removes the work directory when nothing is left in it.
 func (s *Spool) ReleaseOutput(dir *os.Root, job string) error {
+	return s.releaseOutput(disk{dir}, job)
+}
+
+func (s *Spool) releaseOutput(dir fileSystem, job string) error {
 	if err := s.release(dir, OwnerFile, job); err != nil {
 		return fmt.Errorf("release output_dir: %w", err)
 	}
@@ -88,7 +96,7 @@ func (s *Spool) ReleaseOutput(dir *os.Root, job string) error {
 	return nil
 }
 
-func (s *Spool) reserve(root *os.Root, name, job string) error {
+func (s *Spool) reserve(root fileSystem, name, job string) error {
 	for try := 0; ; try++ {
 		err := s.write.putAbsent(root, name, s.reservation(job))
 		if !errors.Is(err, fs.ErrExist) || try == 3 {
@@ -120,7 +128,7 @@ func (s *Spool) reserve(root *os.Root, name, job string) error {
 	}
 }
 
-func readReservation(root *os.Root, name string) (job, spool string, err error) {
+func readReservation(root fileSystem, name string) (job, spool string, err error) {
 	info, err := root.Lstat(name)
 	if err != nil {
 		return "", "", err
@@ -141,7 +149,7 @@ func readReservation(root *os.Root, name string) (job, spool string, err error) 
 
 // release removes a reservation that names job. It is moved aside before it is
 // read: what was put there meanwhile by another job goes back.
-func (s *Spool) release(root *os.Root, name, job string) error {
+func (s *Spool) release(root fileSystem, name, job string) error {
 	holder, spool, err := readReservation(root, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -132,7 +132,7 @@ func (g *retirement) remove(name string) error {
 
 // list is a listing in which what is not there is empty: another run was faster.
 func (g *retirement) list(dir string) ([]fs.DirEntry, error) {
-	entries, err := list(g.root, dir)
+	entries, err := list(disk{g.root}, dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -32,7 +32,7 @@ const (
 // A Spool is this process's hold on a spool directory. Its methods may be
 // called from several goroutines; each works on names of its own.
 type Spool struct {
-	root     *os.Root
+	root     fileSystem
 	path     string
 	format   Format
 	instance Instance
@@ -41,10 +41,6 @@ type Spool struct {
 	beat     *heartbeat
 	live     liveness
 	write    writer
-	// rename is root.Rename, sync is syncDir; tests put unreliable ones in their
-	// place.
-	rename func(oldName, newName string) error
-	sync   func(root *os.Root, dir string) error
 
 	mu   sync.Mutex
 	held map[string]struct{} // the active names that this process took
@@ -74,7 +70,7 @@ func Open(root string, o Options) (*Spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}
-	s := &Spool{root: r, path: root, rename: r.Rename, sync: syncDir, held: map[string]struct{}{}}
+	s := &Spool{root: r, path: root, held: map[string]struct{}{}}
 	if err := s.open(o); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("open spool: %w", err)
@@ -82,13 +78,17 @@ func Open(root string, o Options) (*Spool, error) {
 	return s, nil
 }
 
-func openRoot(root string) (*os.Root, error) {
+func openRoot(root string) (fileSystem, error) {
 	// The last directory is made, never its parents: they may be a share that
 	// is not mounted.
 	if err := os.Mkdir(root, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	return os.OpenRoot(root)
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	return disk{r}, nil
 }
 
 func (s *Spool) open(o Options) (err error) {
@@ -167,7 +167,7 @@ func (s *Spool) Check() error {
 
 // makeTree makes the directories that are missing. Those that exist keep the
 // mode that an administrator gave them.
-func makeTree(root *os.Root) error {
+func makeTree(root fileSystem) error {
 	const shared = 0o775 | fs.ModeSetgid | fs.ModeSticky // users drop files, and cannot touch each other's
 	for _, d := range []struct {
 		name string
@@ -198,7 +198,7 @@ func (s *Spool) checkFileSystem() error {
 	for _, dir := range []string{InboxDir, RejectedDir, FailedDir, DoneDir, QueueDir} {
 		from := s.write.temp(ActiveDir)
 		to := path.Join(dir, path.Base(from))
-		if err := s.root.WriteFile(from, nil, 0o644); err != nil {
+		if err := createFile(s.root, from, 0o644); err != nil {
 			return fmt.Errorf("try to write: %w", err)
 		}
 		err := atomicfile.Rename(s.root, from, to)

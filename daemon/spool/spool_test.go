@@ -30,6 +30,30 @@ func newSpool(t *testing.T) *Spool {
 	return open(t, filepath.Join(t.TempDir(), "spool"), t.TempDir())
 }
 
+// renamer is a file system with another rename.
+type renamer struct {
+	fileSystem
+	rename func(oldName, newName string) error
+}
+
+func (r renamer) Rename(oldName, newName string) error { return r.rename(oldName, newName) }
+
+// unsyncable is a file system whose directories cannot be synced, but that of the
+// requests, which is synced before a rename.
+type unsyncable struct{ fileSystem }
+
+func (u unsyncable) Open(name string) (file, error) {
+	f, err := u.fileSystem.Open(name)
+	if err != nil || name == RequestsDir+"/." {
+		return f, err
+	}
+	return unsyncableFile{f}, nil
+}
+
+type unsyncableFile struct{ file }
+
+func (unsyncableFile) Sync() error { return syscall.EIO }
+
 func drop(t *testing.T, s *Spool, name, content string) {
 	t.Helper()
 	file := filepath.Join(s.path, InboxDir, name)
@@ -325,7 +349,7 @@ func TestClaimsAreExclusive(t *testing.T) {
 // The rename decides: what goes wrong after it makes no job nobody's.
 func TestErrorsAfterTheRename(t *testing.T) {
 	s := newSpool(t)
-	s.sync = func(*os.Root, string) error { return syscall.EIO }
+	s.root = unsyncable{s.root}
 	c := claimed(t, s, "x.yaml", "r")
 	q, err := s.Enqueue(c, []byte("r"), 4)
 	if err != nil {
@@ -355,9 +379,10 @@ func TestTakeAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		active := filepath.Join(s.path, ActiveDir)
-		s.rename = func(oldName, newName string) error {
+		disk := s.root
+		s.root = renamer{disk, func(oldName, newName string) error {
 			if happens {
-				if err := s.root.Rename(oldName, newName); err != nil {
+				if err := disk.Rename(oldName, newName); err != nil {
 					return err
 				}
 			}
@@ -365,11 +390,11 @@ func TestTakeAgain(t *testing.T) {
 				return err
 			}
 			return &os.LinkError{Op: "rename", Old: oldName, New: newName, Err: syscall.EIO}
-		}
+		}}
 		if _, err := s.Take(q); err == nil || errors.Is(err, ErrLost) {
 			t.Fatalf("Take = %v", err)
 		}
-		s.rename = s.root.Rename
+		s.root = disk
 		if err := os.Rename(active+".away", active); err != nil {
 			t.Fatal(err)
 		}
@@ -397,12 +422,13 @@ func TestReadOfALostClaim(t *testing.T) {
 // A file server may answer "no such file" to a rename that it has done.
 func TestLostAnswers(t *testing.T) {
 	s := newSpool(t)
-	s.rename = func(oldName, newName string) error {
-		if err := s.root.Rename(oldName, newName); err != nil {
+	disk := s.root
+	s.root = renamer{disk, func(oldName, newName string) error {
+		if err := disk.Rename(oldName, newName); err != nil {
 			return err
 		}
 		return &os.LinkError{Op: "rename", Old: oldName, New: newName, Err: syscall.ENOENT}
-	}
+	}}
 	c := claimed(t, s, "x.yaml", "r")
 	q, err := s.Enqueue(c, []byte("r"), 4)
 	if err != nil {

@@ -3,7 +3,8 @@ package spool
 import (
 	"errors"
 	"io/fs"
-	"path"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -81,7 +82,7 @@ func TestRetry(t *testing.T) {
 	if _, _, err := b.Failure("../queue"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Failure of no job = %v", err)
 	}
-	if err := a.root.WriteFile(path.Join(ControlDir, "j.retry"), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(a.path, ControlDir, "j.retry"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	markers, err := a.Markers()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-
-	"uredit/pipeline/resize"
 )
 
 // picture is what pass 1 reads: a frame as packed R, G, B bytes.
@@ -22,13 +20,11 @@ type pictures struct {
 }
 
 // pictures starts the steps that read the input for the segmenter. A filter that
-// must be exact and that the decoder does not have is a step of its own; else the
-// decoder stretches.
+// must be exact is a step of its own; else the decoder stretches.
 func (r *run) pictures(ctx context.Context, p *pass) (*pictures, error) {
 	info, size := &r.result.Input, r.detector.ImageSize()
 	d := r.decode()
 	d.RGBWidth, d.RGBHeight = r.detector.PictureSize(info.Width, info.Height)
-	d.RGBFilter = r.detector.Resize()
 	decoder, err := r.engine.Video.Decode(ctx, r.spec.Input, *info, d)
 	if err != nil {
 		return nil, err
@@ -46,13 +42,13 @@ func (r *run) pictures(ctx context.Context, p *pass) (*pictures, error) {
 			})
 		})
 	}
-	if d.RGBWidth == size && d.RGBHeight == size {
-		decode(seen, read)
-		return &pictures{seen, read, decoder}, nil
-	}
-	stretch, err := resize.New(d.RGBWidth, d.RGBHeight, size, size)
+	stretch, err := r.detector.Stretcher(d.RGBWidth, d.RGBHeight)
 	if err != nil {
 		return nil, err
+	}
+	if stretch == nil {
+		decode(seen, read)
+		return &pictures{seen, read, decoder}, nil
 	}
 	whole := newStock(3, newPicture(d.RGBWidth, d.RGBHeight))
 	stretched := make(chan *picture, 1)

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,8 +15,14 @@ import (
 )
 
 // TestPicturesAreExact compares what the segmenter sees in an edit with frames
-// of the decoder, where sam3.json asks for a filter that must be exact.
+// of the decoder, for each filter of sam3.json that must be exact.
 func TestPicturesAreExact(t *testing.T) {
+	for _, filter := range []resize.Filter{resize.BilinearAA, resize.BicubicAA, resize.Cubic} {
+		t.Run(string(filter), func(t *testing.T) { exactPictures(t, filter) })
+	}
+}
+
+func exactPictures(t *testing.T, filter resize.Filter) {
 	const w, h, n = 320, 180, 3
 	input := shared.clip(t, redBall(w, h, 40), n)
 	in, err := os.Open(input)
@@ -29,7 +36,7 @@ func TestPicturesAreExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder = exactly(t, folder)
+	folder = exactly(t, folder, filter)
 	engine.SegmenterModel = func() (string, error) { return folder, nil }
 	load := engine.Load
 	engine.Load = func(ctx context.Context, path string) (tensor.Model, error) {
@@ -62,7 +69,7 @@ func TestPicturesAreExact(t *testing.T) {
 	}
 	defer d.Close()
 	size := int(math.Sqrt(float64(len(seen[0]) / 3)))
-	stretch, err := resize.New(w, h, size, size)
+	stretch, err := resize.New(filter, w, h, size, size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,9 +92,8 @@ func TestPicturesAreExact(t *testing.T) {
 	}
 }
 
-// exactly copies a segmenter's folder, with a sam3.json that asks for pictures as
-// Hugging Face's processor makes them.
-func exactly(t *testing.T, folder string) string {
+// exactly copies a segmenter's folder, with a sam3.json that asks for a filter.
+func exactly(t *testing.T, folder string, filter resize.Filter) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(folder)); err != nil {
@@ -98,7 +104,7 @@ func exactly(t *testing.T, folder string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := strings.Replace(string(data), `"resize": "fast"`, `"resize": "bilinear_aa"`, 1)
+	other := strings.Replace(string(data), `"resize": "fast"`, fmt.Sprintf(`"resize": %q`, filter), 1)
 	if err := os.WriteFile(file, []byte(other), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func findAll(ctx context.Context, c console, tool *ffmpeg.Tool, in *os.File, fra
 	}
 	q.Width, q.Height = detector.PictureSize(info.Width, info.Height)
 	decoder, err := tool.Decode(ctx, in, info, media.Decode{
-		Max: frames, RGBWidth: q.Width, RGBHeight: q.Height, RGBFilter: detector.Resize(),
+		Max: frames, RGBWidth: q.Width, RGBHeight: q.Height,
 	})
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ from sam3_samples import OPEN, OUTPUTS, TEXT, Samples
 FORMAT = "sam3-video/1"
 
 KEPT = 64  # queries whose masks are made: at real size 21 MB a frame instead of 66
+RESIZE = {2: "bilinear_aa", 3: "bicubic_aa"}  # Pillow's numbers, as processors have them
 THRESHOLDS = (
     "score_threshold_detection", "det_nms_thresh", "assoc_iou_thresh", "trk_assoc_iou_thresh",
     "new_det_thresh", "hotstart_delay", "hotstart_unmatch_thresh", "hotstart_dup_thresh",
@@ -206,7 +207,7 @@ def write_tokenizer(tokenizer, checkpoint, folder):
 def write_config(model, tokenizer, checkpoint, folder):
     """Write sam3.json, and what it says of the model into each graph."""
     folder, tracker, config = pathlib.Path(folder), model.tracker_model, model.config
-    mean, std = normalisation(checkpoint)
+    mean, std, resize = preprocessing(checkpoint)
     said = {
         "format": FORMAT,
         "semantics": "hf",
@@ -224,7 +225,7 @@ def write_config(model, tokenizer, checkpoint, folder):
         "eos": tokenizer.eos_token_id,
         "mean": mean,
         "std": std,
-        "resize": "bilinear_aa",
+        "resize": resize,
         "thresholds": {name: getattr(config, name) for name in THRESHOLDS},
         "memory_selection": {"enabled": False, "mf": 0.01},
     }
@@ -241,9 +242,9 @@ def write_config(model, tokenizer, checkpoint, folder):
     pathlib.Path(folder, "sam3.json").write_text(text, encoding="utf-8")
 
 
-def normalisation(checkpoint):
-    """Return the mean and deviation of pixels that the checkpoint's processor names,
-    else those of the released model."""
+def preprocessing(checkpoint):
+    """Return the mean and deviation of pixels and the filter that the checkpoint's
+    processor names, else those of the released model."""
     for name in ("video_preprocessor_config.json", "preprocessor_config.json", "processor_config.json"):
         path = pathlib.Path(checkpoint, name)
         if not path.exists():
@@ -251,5 +252,8 @@ def normalisation(checkpoint):
         said = json.loads(path.read_text(encoding="utf-8"))
         said = said.get("video_processor", said.get("image_processor", said))
         if "image_mean" in said and "image_std" in said:
-            return said["image_mean"], said["image_std"]
-    return [0.5] * 3, [0.5] * 3
+            resample = said.get("resample", 2)
+            if resample not in RESIZE:
+                raise Refused(f"{path} resizes with filter {resample}, the host with {' and '.join(RESIZE.values())}")
+            return said["image_mean"], said["image_std"], RESIZE[resample]
+    return [0.5] * 3, [0.5] * 3, RESIZE[2]

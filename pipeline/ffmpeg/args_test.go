@@ -52,10 +52,10 @@ func TestDecodeFilters(t *testing.T) {
 		{"rgb", func(i *media.Info) { i.PixFmt = "gbrp" }, media.Decode{}, "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"},
 		{"rgb, odd height", func(i *media.Info) { i.PixFmt, i.Height = "rgb24", 1079 }, media.Decode{},
 			"scale=out_color_matrix=bt709:out_range=tv,format=yuv444p,pad=iw+0:ih+1,fillborders=right=0:bottom=1:mode=smear,format=yuv420p,crop=iw-0:ih-1:0:0:exact=1"},
-		{"to rgb", nil, media.Decode{RGBWidth: 9, RGBHeight: 8, RGBFilter: "bilinear_aa"},
+		{"to rgb", nil, media.Decode{RGBWidth: 9, RGBHeight: 8},
 			"scale=9:8:flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp:in_color_matrix=bt709:in_range=tv:out_range=pc,format=rgb24"},
-		{"rgb to rgb", func(i *media.Info) { i.PixFmt = "rgb24" }, media.Decode{RGBWidth: 9, RGBHeight: 8, RGBFilter: "cubic"},
-			"scale=9:8:flags=bicubic+accurate_rnd+full_chroma_int+full_chroma_inp:out_range=pc,format=rgb24"},
+		{"rgb to rgb", func(i *media.Info) { i.PixFmt = "rgb24" }, media.Decode{RGBWidth: 9, RGBHeight: 8},
+			"scale=9:8:flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp:out_range=pc,format=rgb24"},
 		{"hdr", func(i *media.Info) { i.HDR, i.Colour = true, media.Colour{Transfer: "smpte2084"} }, media.Decode{ToneMap: true},
 			"format=yuv444p12le,zscale=tin=smpte2084:min=bt2020nc:pin=bt2020:rin=tv:t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,zscale=t=bt709:m=bt709:p=bt709:r=tv,format=yuv444p,format=yuv420p"},
 	} {

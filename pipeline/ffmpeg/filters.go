@@ -70,14 +70,10 @@ func rgbToPlanar(info media.Info) []string {
 		fmt.Sprintf("crop=iw-%d:ih-%d:0:0:exact=1", right, bottom)}
 }
 
-// rgbFilters stretches to the asked size. The bilinear and bicubic scalers widen
-// their filters when they shrink, which is what antialiased means here.
+// rgbFilters stretches to the asked size. The bilinear scaler widens its filter
+// when it shrinks, which is what antialiased means here.
 func rgbFilters(info media.Info, d media.Decode) []string {
-	flags := "bilinear"
-	if d.RGBFilter == "cubic" {
-		flags = "bicubic"
-	}
-	scale := fmt.Sprintf("scale=%d:%d:flags=%s+accurate_rnd+full_chroma_int+full_chroma_inp", d.RGBWidth, d.RGBHeight, flags)
+	scale := fmt.Sprintf("scale=%d:%d:flags=bilinear+accurate_rnd+full_chroma_int+full_chroma_inp", d.RGBWidth, d.RGBHeight)
 	if !isRGB(info.PixFmt) {
 		scale += ":" + matrixIn(info)
 	}

@@ -10,22 +10,20 @@ import (
 
 func TestDecodeRGB(t *testing.T) {
 	in := clip(t, "a.mp4", "-f lavfi -i color=red:s=64x48:r=25:d=0.12 -vf scale=out_color_matrix=bt709,setparams=colorspace=bt709:range=tv -pix_fmt yuv420p "+x264+"-qp 0")
-	for _, filter := range []string{"bilinear_aa", "cubic"} {
-		dec, err := realTool(t).Decode(t.Context(), in, probe(t, in), media.Decode{RGBWidth: 20, RGBHeight: 10, RGBFilter: filter})
-		if err != nil {
-			t.Fatal(err)
+	dec, err := realTool(t).Decode(t.Context(), in, probe(t, in), media.Decode{RGBWidth: 20, RGBHeight: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	dst := make([]byte, 20*10*3)
+	for want := int64(0); want < 3; want++ {
+		pts, err := dec.ReadRGB(dst)
+		if err != nil || pts != want*512 {
+			t.Fatalf("pts = %d, %v", pts, err)
 		}
-		defer dec.Close()
-		dst := make([]byte, 20*10*3)
-		for want := int64(0); want < 3; want++ {
-			pts, err := dec.ReadRGB(dst)
-			if err != nil || pts != want*512 {
-				t.Fatalf("pts = %d, %v", pts, err)
-			}
-			for i := 0; i < len(dst); i += 3 {
-				if dst[i] < 252 || dst[i+1] > 3 || dst[i+2] > 3 {
-					t.Fatalf("%s: pixel %d is %d, not red", filter, i/3, dst[i:i+3])
-				}
+		for i := 0; i < len(dst); i += 3 {
+			if dst[i] < 252 || dst[i+1] > 3 || dst[i+2] > 3 {
+				t.Fatalf("pixel %d is %d, not red", i/3, dst[i:i+3])
 			}
 		}
 	}
@@ -35,19 +33,17 @@ func TestDecodeRGB(t *testing.T) {
 // that widens, it stays black and white.
 func TestDecodeRGBAntialiases(t *testing.T) {
 	in := clip(t, "a.mkv", "-f lavfi -i nullsrc=s=64x64:r=25:d=0.04 -vf format=gray,geq=lum='255*mod(X+Y\\,2)' -c:v ffv1")
-	for _, filter := range []string{"bilinear_aa", "cubic"} {
-		dec, err := realTool(t).Decode(t.Context(), in, probe(t, in), media.Decode{RGBWidth: 24, RGBHeight: 24, RGBFilter: filter})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer dec.Close()
-		dst := make([]byte, 24*24*3)
-		if _, err := dec.ReadRGB(dst); err != nil {
-			t.Fatal(err)
-		}
-		if low, high := slices.Min(dst), slices.Max(dst); low < 90 || high > 165 {
-			t.Errorf("%s: samples between %d and %d", filter, low, high)
-		}
+	dec, err := realTool(t).Decode(t.Context(), in, probe(t, in), media.Decode{RGBWidth: 24, RGBHeight: 24})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dec.Close()
+	dst := make([]byte, 24*24*3)
+	if _, err := dec.ReadRGB(dst); err != nil {
+		t.Fatal(err)
+	}
+	if low, high := slices.Min(dst), slices.Max(dst); low < 90 || high > 165 {
+		t.Errorf("samples between %d and %d", low, high)
 	}
 }
 

@@ -103,10 +103,8 @@ type Decode struct {
 	Max     int  // frames to deliver; 0 for all
 	ToneMap bool // bring HDR into BT.709; without it HDR is refused by the probe's reader
 	// RGBWidth and RGBHeight, when not 0, ask for packed 8-bit RGB stretched to
-	// that size with an antialiased filter instead of planar frames. RGBFilter
-	// is the bundle's name for the filter: "bilinear_aa", "cubic" or "fast".
+	// that size with an antialiased filter instead of planar frames.
 	RGBWidth, RGBHeight int
-	RGBFilter           string
 }
 
 // Colour returns how the samples of frames decoded from i are to be read: as

@@ -183,7 +183,7 @@ func (p *Picture) crop() []byte {
 
 // stretch returns src, packed RGB of w by h samples, as toW by toH samples.
 func stretch(src []byte, w, h, toW, toH int) ([]byte, error) {
-	l, err := resize.NewLanczos(w, h, toW, toH)
+	l, err := resize.New(resize.LanczosAA, w, h, toW, toH)
 	if err != nil {
 		return nil, fmt.Errorf("preset: %w", err)
 	}

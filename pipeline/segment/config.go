@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"uredit/pipeline/fault"
+	"uredit/pipeline/resize"
 	"uredit/pipeline/segment/track"
 )
 
@@ -19,6 +20,9 @@ const configName = "sam3.json"
 // format is the contract that a folder with a configuration must follow.
 const format = "sam3-video/1"
 
+// fast is the filter of a network that does not mind which: the decoder's.
+const fast resize.Filter = "fast"
+
 // config is sam3.json.
 type config struct {
 	Format    string    `json:"format"`
@@ -27,11 +31,11 @@ type config struct {
 	TextLen   int       `json:"text_len"`   // tokens of a prompt
 	Mean      []float64 `json:"mean"`       // of R, G, B in 0..1
 	Std       []float64 `json:"std"`
-	// Resize names the filter that brings a frame to S by S samples: bilinear_aa
-	// (Hugging Face's, exact), cubic, or fast where the network does not mind.
-	Resize     string     `json:"resize"`
-	Thresholds thresholds `json:"thresholds"`
-	Vocabulary vocabulary `json:"vocabulary"`
+	// Resize names the filter that brings a frame to S by S samples: one of
+	// package resize, or fast.
+	Resize     resize.Filter `json:"resize"`
+	Thresholds thresholds    `json:"thresholds"`
+	Vocabulary vocabulary    `json:"vocabulary"`
 
 	tracker track.Config // the same file, as the tracker reads it
 }
@@ -49,7 +53,7 @@ func defaults() config {
 		Format:     format,
 		Mean:       []float64{0.5, 0.5, 0.5},
 		Std:        []float64{0.5, 0.5, 0.5},
-		Resize:     "bilinear_aa",
+		Resize:     resize.BilinearAA,
 		Thresholds: thresholds{Score: 0.5, NMS: 0.1, HoleArea: 16},
 		tracker:    track.DefaultConfig(),
 	}
@@ -84,8 +88,8 @@ func parseConfig(data []byte, c *config) (err error) {
 		return fmt.Errorf("format is %q, want %q", c.Format, format)
 	case len(c.Mean) != 3 || len(c.Std) != 3 || slices.Min(c.Std) <= 0:
 		return errors.New("mean and std must have three numbers, std above 0")
-	case !slices.Contains([]string{"bilinear_aa", "cubic", "fast"}, c.Resize):
-		return fmt.Errorf("resize is %q, want bilinear_aa, cubic or fast", c.Resize)
+	case !slices.Contains([]resize.Filter{resize.BilinearAA, resize.BicubicAA, resize.Cubic, fast}, c.Resize):
+		return fmt.Errorf("resize is %q, want bilinear_aa, bicubic_aa, cubic or fast", c.Resize)
 	case c.ImageSize < 0 || c.LowRes < 0 || c.TextLen < 0:
 		return errors.New("a size is negative")
 	case c.Thresholds.Score < 0 || c.Thresholds.Score > 1 || c.Thresholds.NMS < 0 || c.Thresholds.NMS > 1:

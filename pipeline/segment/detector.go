@@ -12,6 +12,7 @@ import (
 
 	"uredit/pipeline/fault"
 	"uredit/pipeline/frame"
+	"uredit/pipeline/resize"
 	"uredit/pipeline/segment/track"
 	"uredit/pipeline/tensor"
 	"uredit/pipeline/text"
@@ -221,16 +222,26 @@ func has(list []tensor.Info, name string) bool {
 // ImageSize returns S: Detect takes pictures of S by S samples.
 func (d *Detector) ImageSize() int { return int(d.network.image.Shape[3]) }
 
-// Resize returns the name of the filter that pictures must be stretched with:
-// "bilinear_aa" or "cubic", or "fast" where any that is antialiased will do.
-func (d *Detector) Resize() string { return d.config.Resize }
-
-// PictureSize returns the size in which a Follower takes the pictures of a video
-// of w by h samples so that they are stretched exactly as the network was taught:
-// the video's own where the Follower can do it, else S by S.
+// PictureSize returns the size in which the pictures of a video of w by h samples
+// are wanted: its own, so that Stretcher makes of them exactly what the network
+// was taught with; or S by S where any antialiased filter will do.
 func (d *Detector) PictureSize(w, h int) (int, int) {
-	if d.config.Resize == "bilinear_aa" {
-		return w, h
+	if d.config.Resize == fast {
+		return d.ImageSize(), d.ImageSize()
 	}
-	return d.ImageSize(), d.ImageSize()
+	return w, h
+}
+
+// Stretcher returns what makes S by S samples of pictures of PictureSize; nil
+// where they have that size already.
+func (d *Detector) Stretcher(w, h int) (resize.Resizer, error) {
+	size := d.ImageSize()
+	if w == size && h == size {
+		return nil, nil
+	}
+	filter := d.config.Resize
+	if filter == fast {
+		filter = resize.BilinearAA
+	}
+	return resize.New(filter, w, h, size, size)
 }

@@ -120,8 +120,8 @@ func TestDetect(t *testing.T) {
 			}
 			files := map[string]string{"sam3.json": `{"format":"sam3-video/1","image_size":4,"resize":"cubic"}`}
 			d := newFolder(t, graphs(t, p), files).open(t)
-			if d.ImageSize() != testS || d.Resize() != "cubic" {
-				t.Errorf("size %d, filter %s", d.ImageSize(), d.Resize())
+			if d.ImageSize() != testS || d.config.Resize != "cubic" {
+				t.Errorf("size %d, filter %s", d.ImageSize(), d.config.Resize)
 			}
 			prompt, err := d.Prompt(t.Context(), "A")
 			if err != nil {

@@ -56,8 +56,8 @@ type Follower struct {
 	shown    map[int]bool // by id
 	width    int          // of the pictures
 	height   int
-	stretch  *resize.Bilinear // nil where pictures come in the network's size
-	picture  []byte           // S by S, stretched
+	stretch  resize.Resizer // nil where pictures come in the network's size
+	picture  []byte         // S by S, stretched
 }
 
 // identifier gives detections identities over time.
@@ -106,12 +106,12 @@ func (d *Detector) Follow(ctx context.Context, q Query) (*Follower, error) {
 	if len(f.wanted) == 0 {
 		return nil, fmt.Errorf("prompt %q names nothing", q.Prompt)
 	}
-	if size := d.ImageSize(); q.Width > 0 && (q.Width != size || q.Height != size) {
+	if q.Width > 0 {
 		var err error
-		if f.stretch, err = resize.New(q.Width, q.Height, size, size); err != nil {
+		if f.stretch, err = d.Stretcher(q.Width, q.Height); err != nil {
 			return nil, err
 		}
-		f.picture = make([]byte, 3*size*size)
+		f.picture = make([]byte, 3*d.ImageSize()*d.ImageSize())
 	}
 	if d.tracker == nil {
 		f.identify = &linking{area: d.config.Thresholds.HoleArea}

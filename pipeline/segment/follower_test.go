@@ -229,9 +229,9 @@ func TestFollowErrors(t *testing.T) {
 }
 
 // TestPictureSize has pictures of the video's size, and of the network's where
-// the folder names a filter that the caller must apply.
+// the folder does not mind the filter.
 func TestPictureSize(t *testing.T) {
-	for filter, want := range map[string][2]int{"bilinear_aa": {9, 5}, "cubic": {testS, testS}, "fast": {testS, testS}} {
+	for filter, want := range map[string][2]int{"bilinear_aa": {9, 5}, "bicubic_aa": {9, 5}, "cubic": {9, 5}, "fast": {testS, testS}} {
 		a := answers{tokenA: one(.9, disc(5, 5, 3))}
 		graphs := linked(a)
 		var seen []float32

@@ -183,7 +183,7 @@ func eye(t *testing.T, r *recording, dir string, load tensor.Loader) func(rgb []
 	if err != nil {
 		t.Fatal(err)
 	}
-	stretch, err := resize.New(r.Width, r.Height, side, side)
+	stretch, err := resize.New(resize.BilinearAA, r.Width, r.Height, side, side)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,9 @@
-"""Writes pillow.txt and lanczos.txt: what Pillow makes of pictures that resize_test.go makes, too."""
+"""Writes what Pillow and OpenCV make of pictures that resize_test.go makes, too: a file for each filter.
+
+Pillow's lines end in the sha256 of the result. OpenCV's end in every step-th byte of two results: of its own code, whose
+sums are rounded to single precision, and of the vendor's that its wheels use."""
 import hashlib
+import cv2
 import numpy as np
 from PIL import Image
 
@@ -21,8 +25,22 @@ def picture(seed, w, h):
     return Image.fromarray(pixels.reshape(h, w, 3))
 
 
-for name, sizes, kernel in ("pillow.txt", SIZES, Image.BILINEAR), ("lanczos.txt", LANCZOS, Image.LANCZOS):
-    with open(name, "w") as out:
+EXACT = {
+    "bilinear_aa": (SIZES, Image.BILINEAR),
+    "bicubic_aa": (SIZES, Image.BICUBIC),
+    "lanczos_aa": (LANCZOS, Image.LANCZOS),
+}
+for name, (sizes, kernel) in EXACT.items():
+    with open(name + ".txt", "w") as out:
         for seed, (w, h, to_w, to_h) in enumerate(sizes):
             image = picture(seed, w, h).resize((to_w, to_h), kernel)
             print(w, h, to_w, to_h, hashlib.sha256(image.tobytes()).hexdigest(), file=out)
+with open("cubic.txt", "w") as out:
+    for seed, (w, h, to_w, to_h) in enumerate(SIZES):
+        results = []
+        for vendors in False, True:
+            cv2.setUseOptimized(vendors)
+            image = cv2.resize(np.asarray(picture(seed, w, h)), (to_w, to_h), interpolation=cv2.INTER_CUBIC)
+            results.append(image.tobytes())
+        step = max(len(results[0]) // 500, 1) | 1  # odd: no multiple of a pixel or of four
+        print(w, h, to_w, to_h, step, *[r[::step].hex() for r in results], file=out)

@@ -64,9 +64,11 @@ start() {
 	systemctl start uredit || { fail "systemctl start"; exit 1; }
 	systemctl stop uredit
 	seconds systemctl start uredit
-	say "" "from start to READY: $took s, memory of its own $(awk '/^RssAnon/ {print int($2 / 1024)}' "/proc/$(property MainPID)/status") MB, with the libraries' $(awk '/^VmRSS/ {print int($2 / 1024)}' "/proc/$(property MainPID)/status") MB"
+	local memory; memory=$(($(awk '/^VmRSS/ {print $2}' "/proc/$(property MainPID)/status") / 1024))
+	say "" "from start to READY: $took s; idle, with its libraries: $memory MB"
 	expect "status" status_has "0 of 1 devices busy, 0 queued"
 	[ "${took%%.*}" -lt 10 ] || fail "the start took $took s"
+	[ "$memory" -le 60 ] || fail "the idle daemon holds $memory MB"
 }
 
 finishes() {

@@ -8,7 +8,14 @@ cat <<TEXT
 This package holds uredit, and inside its programs and beside them the works
 below. FFmpeg and OpenCV are packages of their own.
 
-Copyright: the uredit developers.
+Copyright: the uredit authors.
+
+   Licensed under the Apache License, Version 2.0 (the "License"); you may not
+   use these files except in compliance with the License. Unless required by
+   applicable law or agreed to in writing, software distributed under the License
+   is distributed on an "AS IS" BASIS, WITHOUT WARRANTIES OR CONDITIONS OF ANY
+   KIND, either express or implied. See the License for the specific language
+   governing permissions and limitations under the License.
 
 The words of the text encoder's vocabulary and the models in the program were
 made by uredit's own generator (models/colours).

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -48,6 +47,9 @@ type Daemon struct {
 	watcher    *watch.Watcher
 	source     *source
 	dispatcher *dispatch.Dispatcher[*work]
+	ready      []spool.Entry  // of the inbox, to be claimed
+	scanned    time.Time      // when ready was found
+	claimFor   time.Duration  // of one look
 	claims     []*spool.Claim // claimed, not yet decided about
 	stopping   chan struct{}  // closed when nothing more is taken
 	pause      time.Duration  // before a step is tried again, the first time
@@ -93,7 +95,7 @@ func New(o Options) (*Daemon, error) {
 		cfg: cfg, models: o.Models, versions: o.Versions, log: o.Log, note: newNotebook(o.Log),
 		spool: sp, roots: set,
 		intake:   spool.Intake{Settle: cfg.Settle, Complete: job.Complete, Valid: validRequest, Limit: job.MaxRequestBytes},
-		stopping: make(chan struct{}), pause: time.Second,
+		stopping: make(chan struct{}), pause: time.Second, claimFor: claimFor,
 		observe: o.Observe, meter: o.Meter, condition: Condition{Devices: len(o.Engines)},
 		reload: make(chan config.Config), ended: make(chan struct{}),
 		rounds: make(chan []spool.Instance, 1),
@@ -189,7 +191,10 @@ func (d *Daemon) look() (again time.Duration, err error) {
 		again = min(again, breakerRest/10)
 	}
 	d.source.pause(paused)
-	if !paused {
+	d.decide()
+	if paused {
+		d.ready = nil
+	} else {
 		soon, err := d.claim()
 		if errors.Is(err, spool.ErrReplaced) {
 			return 0, err
@@ -199,63 +204,10 @@ func (d *Daemon) look() (again time.Duration, err error) {
 			again = min(again, soon)
 		}
 	}
-	d.decide()
 	d.settle()
-	if queue, err := d.spool.Queue(); err == nil { // the source says so when it cannot be read
-		d.condition.Queued, d.condition.Oldest = len(queue), oldest(queue)
+	if queued, since, err := d.source.look(); !d.note.trouble("queue", err) {
+		d.condition.Queued, d.condition.Oldest = queued, since
 	}
 	d.dispatcher.Wake()
 	return d.source.again(again), nil
-}
-
-// claim takes what is ready out of the inbox. When something is not, soon is
-// when it may be.
-func (d *Daemon) claim() (soon time.Duration, err error) {
-	entries, err := d.spool.Scan()
-	if err != nil {
-		return 0, err
-	}
-	ready, soon := d.intake.Ready(time.Now(), entries, d.spool.Peek)
-	for _, e := range d.claimable(ready) {
-		c, err := d.spool.Claim(e)
-		if errors.Is(err, spool.ErrLost) || d.note.trouble("inbox/"+e.Name, err) {
-			continue
-		}
-		d.at("claimed")
-		d.claims = append(d.claims, c)
-	}
-	return soon, nil
-}
-
-// decide examines the claims. Those that cannot be decided about now stay.
-func (d *Daemon) decide() {
-	var left []*spool.Claim
-	for _, c := range d.claims {
-		err := d.examine(c)
-		if err != nil && errors.Is(d.mine(c), spool.ErrLost) {
-			d.log.Warn("somebody took a claim that this daemon held", "job", c.Job)
-			continue
-		}
-		if d.note.trouble(c.Job, err) {
-			left = append(left, c)
-		}
-	}
-	d.claims = left
-}
-
-// giveBack returns the claims that could not be decided about, when the daemon
-// stops: another host may be able to. Those that are accepted are jobs already.
-func (d *Daemon) giveBack() {
-	for _, c := range d.claims {
-		data, err := d.spool.Request(c.Job)
-		switch {
-		case err == nil:
-			_, err = d.spool.Enqueue(c, data, rankIn(data))
-		case errors.Is(err, fs.ErrNotExist):
-			err = d.spool.Return(c)
-		}
-		if err != nil { // this host's next daemon examines it, and blames nobody
-			d.log.Warn("give a claim back", "job", c.Job, "err", err)
-		}
-	}
 }

@@ -55,6 +55,7 @@
 // # Files of this package
 //
 //	daemon.go    the loop: obey markers, claim, decide, dispatch
+//	claim.go     what is taken out of the inbox in one look
 //	examine.go   what a claim must fulfil to become a job
 //	reject.go    what happens to one that does not
 //	mounts.go    roots that are not mounted here

@@ -117,7 +117,7 @@ func newSite(t *testing.T) site {
 	return s
 }
 
-func (s site) make(t *testing.T) {
+func (s site) make(t testing.TB) {
 	t.Helper()
 	for _, dir := range []string{s.data(), s.path("run")} {
 		if err := os.MkdirAll(dir, 0o775); err != nil {

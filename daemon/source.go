@@ -38,8 +38,9 @@ type source struct {
 
 	mu      sync.Mutex
 	paused  bool
+	silent  bool // this host's heartbeat does not get through
 	turns   turns
-	silent  bool                // this host's heartbeat does not get through
+	version spool.QueueVersion  // of the listing that turns was made of
 	inputs  map[string]sighting // by job
 	delays  map[string]delay    // by job
 	waiting bool                // a job in the queue cannot be taken yet
@@ -95,10 +96,13 @@ func (s *source) again(d time.Duration) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting {
-		return min(d, max(min(s.age, s.retry)/10, time.Millisecond))
+		return min(d, s.between())
 	}
 	return d
 }
+
+// between is how long a job that cannot begin is left alone.
+func (s *source) between() time.Duration { return max(min(s.age, s.retry)/10, time.Millisecond) }
 
 // Take implements dispatch.Source.
 func (s *source) Take(ctx context.Context, idle bool) (w *work, alone, ok bool, err error) {
@@ -108,44 +112,104 @@ func (s *source) Take(ctx context.Context, idle bool) (w *work, alone, ok bool, 
 	if s.paused || s.silent || ctx.Err() != nil {
 		return nil, false, false, nil
 	}
-	queue, err := s.spool.Queue()
-	if s.note.trouble("queue", err) {
+	if s.note.trouble("queue", s.refresh()) {
 		return nil, false, false, nil
 	}
-	queue = slices.AppendSeq(queue, maps.Values(s.unsure))
-	s.turns.order(queue, time.Now(), s.spool.Submitter)
-	s.forget(queue)
-	for _, q := range queue {
-		if now := time.Now(); now.Before(s.delays[q.Job].until) || !q.Due(now) {
-			s.waiting = true
-			continue
-		}
-		w, err := s.read(q.Job)
-		ready := false
-		if err == nil {
-			ready, err = s.ready(q.Job, &w.request, time.Now())
-		}
-		if s.note.trouble(q.Job, err) || !ready {
+	for q := range s.turns.all(time.Now()) {
+		w := s.able(q)
+		if w == nil {
 			s.waiting = true
 			continue
 		}
 		if q.Alone() && !idle {
 			return nil, false, false, nil // nothing overtakes it, or it would wait for ever
 		}
-		w.claim, err = s.spool.Take(q)
-		if err != nil && !errors.Is(err, spool.ErrLost) {
-			s.note.trouble(q.Job, err)
-			s.unsure[q.Job] = q
-			continue
+		if s.take(w, q) {
+			return w, q.Alone(), true, nil
 		}
-		delete(s.unsure, q.Job)
-		if err != nil {
-			continue
-		}
-		s.turns.took(q.Job)
-		return w, q.Alone(), true, nil
 	}
 	return nil, false, false, nil
+}
+
+// look lists the queue and returns how many jobs wait, and when the one was
+// claimed that waits longest.
+func (s *source) look() (queued int, since time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	queue, err := s.list()
+	return len(queue), oldest(queue), err
+}
+
+// refresh lists the queue if it changed. A change that it does not notice is
+// noticed by the next look.
+func (s *source) refresh() error {
+	version, err := s.spool.QueueVersion()
+	if err == nil && version != s.version {
+		_, err = s.list()
+	}
+	return err
+}
+
+func (s *source) list() ([]spool.QueueName, error) {
+	// Asked before: what changes during the listing is listed again.
+	version, err := s.spool.QueueVersion()
+	if err != nil {
+		return nil, err
+	}
+	queue, err := s.spool.Queue()
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clip(queue)
+	for _, q := range s.unsure {
+		if !slices.Contains(queue, q) {
+			all = append(all, q)
+		}
+	}
+	s.turns.set(all, s.spool.Submitter)
+	s.forget(all)
+	s.version = version
+	return queue, nil
+}
+
+// able returns the work of a waiting job that could begin now. One that could
+// not is left alone for a while: to find out costs several looks at files.
+func (s *source) able(q spool.QueueName) *work {
+	now := time.Now()
+	if now.Before(s.delays[q.Job].until) || !q.Due(now) {
+		return nil
+	}
+	w, err := s.read(q.Job)
+	ready := false
+	if err == nil {
+		ready, err = s.ready(q.Job, &w.request, now)
+	}
+	if s.note.trouble(q.Job, err) || !ready {
+		s.delays[q.Job] = delay{until: now.Add(s.between()), wait: s.delays[q.Job].wait}
+		return nil
+	}
+	return w
+}
+
+// take makes a waiting job this host's, if it can.
+func (s *source) take(w *work, q spool.QueueName) bool {
+	claim, err := s.spool.Take(q)
+	if err != nil && !errors.Is(err, spool.ErrLost) {
+		s.note.trouble(q.Job, err)
+		s.unsure[q.Job] = q
+		return false
+	}
+	delete(s.unsure, q.Job)
+	if err != nil {
+		s.turns.drop(q)
+		return false
+	}
+	w.claim = claim
+	s.turns.took(q)
+	// This host's own take is no reason to list the queue once more. Where that
+	// cannot be told, it is listed.
+	s.version, _ = s.spool.Taken(s.version)
+	return true
 }
 
 // postpone keeps a job in the queue for a while after a trouble of this host,

@@ -3,7 +3,6 @@ package daemon
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,10 +184,14 @@ func TestTurns(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			turns, asked := newTurns(), 0
 			var order []string
-			for queue := slices.Clone(tt.queue); len(queue) > 0; queue = queue[1:] {
-				turns.order(queue, now, func(q spool.QueueName) (int, error) { asked++; return users[q.Job], nil })
-				order = append(order, queue[0].Job)
-				turns.took(queue[0].Job)
+			submitter := func(q spool.QueueName) (int, error) { asked++; return users[q.Job], nil }
+			turns.set(tt.queue, submitter)
+			for range tt.queue {
+				for q := range turns.all(now) {
+					order = append(order, q.Job)
+					turns.took(q)
+					break
+				}
 			}
 			if got := strings.Join(order, " "); got != tt.want {
 				t.Errorf("order %s, want %s", got, tt.want)

@@ -65,6 +65,9 @@ func (s *Spool) move(oldName, newName string) error {
 		return err
 	}
 	s.letGo(oldName)
+	if path.Dir(newName) == QueueDir {
+		s.arrivals.Add(1)
+	}
 	s.syncMove(oldName, newName)
 	return nil
 }

@@ -243,16 +243,6 @@ func (s *Spool) Forget(job string) error {
 	return nil
 }
 
-// Queue lists the waiting jobs, the next one first. Names that are no queue
-// names are left alone.
-func (s *Spool) Queue() ([]QueueName, error) {
-	queue, err := s.queueNames(QueueDir)
-	if err != nil {
-		return nil, fmt.Errorf("read queue: %w", err)
-	}
-	return queue, nil
-}
-
 // Take makes a waiting job this process's own, with a new epoch. ErrLost says
 // that another process has it. After any other error the job may be this
 // process's all the same: taking it again, listed in the queue or not, tells.

@@ -59,7 +59,7 @@ func (s *Spool) eachLive(f func(job, file string) bool) error {
 // and the user who dropped its request; "" when there is none.
 func (s *Spool) Resolve(subject string) (job string, uid int, err error) {
 	job = subject
-	if !jobPattern.MatchString(subject) {
+	if !isJob(subject) {
 		if path.Base(subject) != subject {
 			return "", 0, nil
 		}

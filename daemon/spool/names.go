@@ -76,11 +76,42 @@ func (n QueueName) String() string {
 	return fmt.Sprintf("%d-%s-%s.yaml", n.Rank, base36(n.Enqueued.UnixMilli(), 9), n.JobName)
 }
 
-var (
-	jobPattern   = regexp.MustCompile(`^[0-9]{6}T[0-9]{6}-[0-9a-z]{6}$`)
-	namePattern  = regexp.MustCompile(`^([0-9]{6}T[0-9]{6}-[0-9a-z]{6})\.e([0-9]{4})\.a([0-9]{1,2})c([0-9])(s?)$`)
-	queuePattern = regexp.MustCompile(`^([0-9])-([0-9a-z]{9})-(.*)\.yaml$`)
+// The shapes of names, a character for each of theirs: 0 stands for a digit, z
+// for a digit or a lower-case letter, anything else for itself. A queue of ten
+// thousand is read each time it changed, which no regular expression is fit for.
+const (
+	jobShape   = "000000T000000-zzzzzz"
+	epochShape = ".e0000.a"
+	queueShape = "0-zzzzzzzzz-"
 )
+
+// shaped reports whether s has a shape.
+func shaped(s, shape string) bool {
+	if len(s) != len(shape) {
+		return false
+	}
+	for i := range len(s) {
+		digit := s[i] >= '0' && s[i] <= '9'
+		switch shape[i] {
+		case '0':
+			if !digit {
+				return false
+			}
+		case 'z':
+			if !digit && (s[i] < 'a' || s[i] > 'z') {
+				return false
+			}
+		default:
+			if s[i] != shape[i] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// isJob reports whether s looks like a token of NewJob.
+func isJob(s string) bool { return shaped(s, jobShape) }
 
 // NewJob returns a token for a request that is claimed at t.
 func NewJob(t time.Time) string {
@@ -89,7 +120,7 @@ func NewJob(t time.Time) string {
 
 // ClaimTime returns the second, in UTC, in which a job was claimed.
 func ClaimTime(job string) (time.Time, error) {
-	if !jobPattern.MatchString(job) {
+	if !isJob(job) {
 		return time.Time{}, fmt.Errorf("%q is not a job of the spool", job)
 	}
 	return time.Parse(stampLayout, job[:len(stampLayout)])
@@ -97,13 +128,23 @@ func ClaimTime(job string) (time.Time, error) {
 
 // ParseJobName reads J.eEEEE.aAcC. Only what String writes is a name.
 func ParseJobName(s string) (JobName, error) {
-	m := namePattern.FindStringSubmatch(s)
-	if m == nil {
-		return JobName{}, fmt.Errorf("%q is not a job's name", s)
+	bad := func() (JobName, error) { return JobName{}, fmt.Errorf("%q is not a job's name", s) }
+	const head = len(jobShape) + len(epochShape)
+	if len(s) < head || !shaped(s[:head], jobShape+epochShape) {
+		return bad()
 	}
-	n := JobName{Job: m[1], Epoch: atoi(m[2]), Attempts: atoi(m[3]), Crashes: atoi(m[4]), Suspect: m[5] != ""}
-	if _, err := ClaimTime(n.Job); err != nil || n.Epoch == 0 || n.String() != s {
-		return JobName{}, fmt.Errorf("%q is not a job's name", s)
+	attempts, crashes, found := strings.Cut(s[head:], "c")
+	crashes, suspect := strings.CutSuffix(crashes, "s")
+	zeroes := len(attempts) == 2 && attempts[0] == '0'
+	if !found || !shaped(attempts, "0") && !shaped(attempts, "00") || zeroes || !shaped(crashes, "0") {
+		return bad()
+	}
+	n := JobName{
+		Job: s[:len(jobShape)], Epoch: atoi(s[len(jobShape)+2 : head-2]),
+		Attempts: atoi(attempts), Crashes: atoi(crashes), Suspect: suspect,
+	}
+	if _, err := ClaimTime(n.Job); err != nil || n.Epoch == 0 {
+		return bad()
 	}
 	return n, nil
 }
@@ -129,19 +170,20 @@ func ParseActive(s string) (ActiveName, error) {
 
 // ParseQueue reads the name of a file in spool/queue.
 func ParseQueue(s string) (QueueName, error) {
-	m := queuePattern.FindStringSubmatch(s)
-	if m == nil {
+	name, isYAML := strings.CutSuffix(s, ".yaml")
+	const head = len(queueShape)
+	if !isYAML || len(name) < head || !shaped(name[:head], queueShape) {
 		return QueueName{}, fmt.Errorf("%q is not a queue name", s)
 	}
-	job, err := ParseJobName(m[3])
+	job, err := ParseJobName(name[head:])
 	if err != nil {
 		return QueueName{}, fmt.Errorf("queue name: %w", err)
 	}
-	ms, err := strconv.ParseInt(m[2], 36, 64)
+	ms, err := strconv.ParseInt(name[2:head-1], 36, 64)
 	if err != nil {
 		return QueueName{}, fmt.Errorf("queue name %q: %w", s, err)
 	}
-	return QueueName{JobName: job, Rank: atoi(m[1]), Enqueued: time.UnixMilli(ms).UTC()}, nil
+	return QueueName{JobName: job, Rank: atoi(name[:1]), Enqueued: time.UnixMilli(ms).UTC()}, nil
 }
 
 // An Instance is one run of one daemon: a process that may hold jobs.
@@ -208,7 +250,7 @@ func random36(n int) string {
 	return base36(r.Int64(), n)
 }
 
-// atoi reads digits that a pattern has already checked.
+// atoi reads digits that were already checked.
 func atoi(s string) int {
 	n, _ := strconv.Atoi(s)
 	return n

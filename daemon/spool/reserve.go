@@ -141,7 +141,7 @@ func readReservation(root fileSystem, name string) (job, spool string, err error
 		return "", "", err
 	}
 	f := strings.Fields(string(data))
-	if len(f) != 2 || !jobPattern.MatchString(f[0]) {
+	if len(f) != 2 || !isJob(f[0]) {
 		return "", "", fmt.Errorf("%s is %w", name, ErrNotReservation)
 	}
 	return f[0], f[1], nil

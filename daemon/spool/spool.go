@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -41,6 +42,8 @@ type Spool struct {
 	beat     *heartbeat
 	live     liveness
 	write    writer
+	// arrivals counts what this process moved into the queue.
+	arrivals atomic.Uint64
 
 	mu   sync.Mutex
 	held map[string]struct{} // the active names that this process took

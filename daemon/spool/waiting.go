@@ -83,27 +83,6 @@ func (s *Spool) OnHold() ([]QueueName, error) {
 	return held, nil
 }
 
-// queueNames lists a directory of waiting jobs in the order of their names.
-// Names that are no queue names are left alone.
-func (s *Spool) queueNames(dir string) ([]QueueName, error) {
-	entries, err := names(s.root, dir)
-	if err != nil {
-		return nil, err
-	}
-	var names []QueueName
-	for _, e := range entries { // sorted already
-		if q, err := ParseQueue(e); err == nil {
-			names = append(names, q)
-		}
-	}
-	return names, nil
-}
-
-// Submitter returns the user who dropped the request of a waiting job.
-func (s *Spool) Submitter(q QueueName) (uid int, err error) {
-	return s.owner(path.Join(QueueDir, q.String()))
-}
-
 func (s *Spool) owner(file string) (uid int, err error) {
 	info, err := s.root.Lstat(file)
 	if err != nil {
@@ -123,7 +102,7 @@ func (s *Spool) Failures() ([]string, error) {
 	}
 	var jobs []string
 	for _, e := range slices.Backward(entries) {
-		if jobPattern.MatchString(e) {
+		if isJob(e) {
 			jobs = append(jobs, e)
 		}
 	}
@@ -133,7 +112,7 @@ func (s *Spool) Failures() ([]string, error) {
 // Failure returns who dropped the request of a job that ended badly, and its
 // reason.json. An error that is fs.ErrNotExist says that there is no such job.
 func (s *Spool) Failure(job string) (uid int, reason []byte, err error) {
-	if !jobPattern.MatchString(job) {
+	if !isJob(job) {
 		return -1, nil, fs.ErrNotExist
 	}
 	if uid, err = s.owner(failedFile(job)); err != nil {

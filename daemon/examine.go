@@ -199,7 +199,8 @@ func (d *Daemon) release(j string, r *job.Request, out *roots.Dir) error {
 
 // foreign reports a file that is there already, that the job would replace, and
 // that no job of ours wrote. status.json is the contract's own: whatever lies
-// there is about a job.
+// there is about a job. So is a log, which goes on: many an output_dir of an
+// older system holds nothing else.
 func foreign(out *roots.Dir, r *job.Request) error {
 	var ours []string
 	data, err := out.ReadRegular(job.RecordName)
@@ -209,8 +210,11 @@ func foreign(out *roots.Dir, r *job.Request) error {
 		}
 	}
 	for _, name := range []string{r.OutputName(), r.MaskName(), r.LogName(), job.EventsName, job.RecordName} {
-		_, err := out.Lstat(name)
+		info, err := out.Lstat(name)
 		if errors.Is(err, fs.ErrNotExist) || slices.Contains(ours, name) {
+			continue
+		}
+		if err == nil && name == r.LogName() && info.Mode().IsRegular() {
 			continue
 		}
 		if err != nil {

@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"bytes"
 	"encoding/json"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"testing"
 
 	"uredit/daemon/job"
+	"uredit/daemon/spool"
 )
 
 func TestRejections(t *testing.T) {
@@ -46,9 +49,9 @@ func TestRejections(t *testing.T) {
 			mkdirOut(t, s)
 			os.WriteFile(s.path("data", "out", "j_output.mp4"), []byte("mine"), 0o644)
 		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeOutputExists, "j_output.mp4", true},
-		{"a foreign log", func(t *testing.T, s site) {
+		{"a link in the place of the log", func(t *testing.T, s site) {
 			mkdirOut(t, s)
-			os.WriteFile(s.path("data", "out", "j_log.txt"), []byte("mine"), 0o644)
+			os.Symlink("elsewhere", s.path("data", "out", "j_log.txt"))
 		}, func(s site) string { return s.request("j", "out", "blue") }, job.CodeOutputExists, "j_log.txt", true},
 		{"foreign events", func(t *testing.T, s site) {
 			mkdirOut(t, s)
@@ -137,6 +140,47 @@ func TestRejections(t *testing.T) {
 				t.Errorf("files before %q, after %q", before, after)
 			}
 		})
+	}
+}
+
+// An output directory in which an older system left a log is as good as an empty
+// one. The log goes on; that of an earlier job of this system does not.
+func TestAnOlderSystemsLog(t *testing.T) {
+	s := newSite(t)
+	mkdirOut(t, s)
+	log := filepath.Join(s.out("out"), "j_log.txt")
+	if err := os.WriteFile(log, []byte("Loading the model\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.start(t, 1)
+	for i, want := range []bool{true, false} {
+		s.drop(t, "x.yaml", s.request("j", "out", "blue"))
+		eventually(t, "the job's end", func() bool { return len(tree(t, s.path("spool", "done"))) == i+1 })
+		s.settled(t)
+		s.wantResult(t, "j", "out", "blue")
+		data, err := os.ReadFile(log)
+		if got := strings.HasPrefix(string(data), "Loading the model\n"); got != want || err != nil || !strings.Contains(string(data), "finished") {
+			t.Errorf("job %d: the log is %q, %v", i+1, data, err)
+		}
+	}
+}
+
+// A rejection by an output directory that cannot be written in is logged once.
+func TestUnwritableIsSaidOnce(t *testing.T) {
+	s := newSite(t)
+	mkdirOut(t, s)
+	if err := os.WriteFile(filepath.Join(s.out("out"), spool.WorkDir), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d := s.idle(t)
+	var lines bytes.Buffer
+	d.log = slog.New(slog.NewTextHandler(&lines, nil))
+	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
+	if _, err := d.look(); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(lines.String(), ".uredit is not a directory"); n != 1 || strings.Contains(lines.String(), "WARN") {
+		t.Errorf("the reason is logged %d times:\n%s", n, &lines)
 	}
 }
 

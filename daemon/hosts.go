@@ -96,6 +96,7 @@ func (d *Daemon) attend(dead []spool.Instance) {
 	}
 	d.compare()
 	d.settle()
+	d.dispatcher.Wake() // for what was queued again
 }
 
 // compare brings what this process knows to hold and what the spool shows in

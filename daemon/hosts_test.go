@@ -12,6 +12,7 @@ import (
 
 	"uredit/daemon/job"
 	"uredit/daemon/spool"
+	"uredit/daemon/watch"
 )
 
 // shortLease is a lease for tests that wait for one.
@@ -57,6 +58,25 @@ func TestAnotherHostGoesOn(t *testing.T) {
 	}
 	s.settled(t)
 	s.wantDone(t, 1)
+}
+
+// A job that was taken over begins at once, not at the next look.
+func TestTakeOverWakesTheDevices(t *testing.T) {
+	s := newSite(t)
+	s.lease(t)
+	first := s.other(t, "")
+	s.drop(t, "x.yaml", s.request("j", "out", "die "+s.path("died")))
+	wantKilled(t, first)
+	s.start(t, 1, seldom)
+	if st := s.finish(t, "out"); st.Status != job.Finished {
+		t.Errorf("ended as %+v", st)
+	}
+}
+
+// seldom makes a daemon look by itself once in an hour.
+func seldom(r *running) {
+	dirs := []string{filepath.Join(r.cfg.Root, spool.InboxDir), filepath.Join(r.cfg.Root, spool.ControlDir)}
+	r.watcher = watch.New(dirs, time.Hour, r.log)
 }
 
 // A committed result is published by another host, not made again.

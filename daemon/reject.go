@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"uredit/daemon/document"
@@ -89,7 +90,8 @@ func names(m *document.Mapping) (jobID, outputDir string) {
 // takes nothing from another job: the directory lies in the roots, is not
 // reserved, and holds no status but the one that announced this request.
 func (d *Daemon) tellRejected(c *spool.Claim, r *reason) error {
-	if r.JobID == "" || r.OutputDir == "" {
+	unwritable := func(e *job.Error) bool { return e.Code == job.CodeUnwritable }
+	if r.JobID == "" || r.OutputDir == "" || slices.ContainsFunc(r.Errors, unwritable) {
 		return nil
 	}
 	out, err := d.roots.OpenDir(r.OutputDir)

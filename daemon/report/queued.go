@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"slices"
 	"time"
 
 	"uredit/daemon/job"
@@ -40,7 +41,9 @@ func writeQueued(dir *os.Root, dirPath, work, token string, req *job.Request, at
 	if err := extend(dir, work, job.EventsName, mine, e.line()); err != nil {
 		return err
 	}
-	if err := extend(dir, work, req.LogName(), mine, entry); err != nil {
+	// A log that no job of ours wrote is an older system's: it goes on.
+	older := before == nil || !slices.Contains(before.Files, req.LogName())
+	if err := extend(dir, work, req.LogName(), mine || older, entry); err != nil {
 		return err
 	}
 	if err := replace(dir, path.Join(work, job.StatusName), job.StatusName, r.Status.JSON(), true); err != nil {
@@ -49,10 +52,11 @@ func writeQueued(dir *os.Root, dirPath, work, token string, req *job.Request, at
 	return syncDir(dir)
 }
 
-// extend adds to a growing file as an attempt would: to a copy.
-func extend(dir *os.Root, work, name string, mine bool, more []byte) error {
+// extend adds to a growing file as an attempt would: to a copy, or to nothing
+// where what is there is not to be kept.
+func extend(dir *os.Root, work, name string, keep bool, more []byte) error {
 	var before []byte
-	if mine {
+	if keep {
 		var err error
 		if before, err = readTail(dir, name, keptEventBytes); err != nil {
 			return fmt.Errorf("read %s: %w", name, err)

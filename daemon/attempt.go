@@ -27,7 +27,8 @@ type attempt struct {
 	// commit makes the results final, when they are complete and synced; nil
 	// where there is no spool to know of it.
 	commit func() error
-	keep   bool // the directory holds results that are final and not published
+	room   *gate // nil where a full disk is for somebody at a terminal to see
+	keep   bool  // the directory holds results that are final and not published
 }
 
 // workName is the pipeline's directory in an attempt's.
@@ -66,6 +67,7 @@ func (d *Daemon) begin(w *work, device string) (*attempt, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.room = &gate{disk: d.source.disk, every: d.roomEvery, note: d.note}
 	a.commit = func() error {
 		return d.persist(w, func() error { return d.spool.Commit(w.claim) })
 	}

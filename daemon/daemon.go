@@ -53,6 +53,7 @@ type Daemon struct {
 	claims     []*spool.Claim // claimed, not yet decided about
 	stopping   chan struct{}  // closed when nothing more is taken
 	pause      time.Duration  // before a step is tried again, the first time
+	roomEvery  time.Duration  // roomEvery
 	observe    func(Condition)
 	breaker    breaker
 	cancelling map[string]bool // markers whose job is ending
@@ -95,7 +96,7 @@ func New(o Options) (*Daemon, error) {
 		cfg: cfg, models: o.Models, versions: o.Versions, log: o.Log, note: newNotebook(o.Log),
 		spool: sp, roots: set,
 		intake:   spool.Intake{Settle: cfg.Settle, Complete: job.Complete, Valid: validRequest, Limit: job.MaxRequestBytes},
-		stopping: make(chan struct{}), pause: time.Second, claimFor: claimFor,
+		stopping: make(chan struct{}), pause: time.Second, claimFor: claimFor, roomEvery: roomEvery,
 		observe: o.Observe, meter: o.Meter, condition: Condition{Devices: len(o.Engines)},
 		reload: make(chan config.Config), ended: make(chan struct{}),
 		rounds: make(chan []spool.Instance, 1),

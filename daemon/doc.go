@@ -69,7 +69,7 @@
 //	wishes.go    the same: holding, ordering, retrying; pausing and draining hosts
 //	fair.go      in which order jobs run
 //	again.go     which errors are tried again, and when a host stops
-//	room.go      whether a disk has room for a job
+//	room.go      whether a disk has room for a job to begin, and to go on
 //	hosts.go     heartbeats, take-over from dead hosts, stopping when cut off
 //	publish.go   from a finished edit to its public names
 //	models.go    which model a request may name

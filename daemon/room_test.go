@@ -4,23 +4,74 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"uredit/daemon/job"
+	"uredit/daemon/roots"
 )
 
 func TestEnough(t *testing.T) {
 	for _, tt := range []struct {
 		free, all uint64
-		want      bool
+		enough    bool
+		low       bool
 	}{
-		{1 << 40, 1 << 41, true}, {600 << 20, 1 << 40, true}, {500 << 20, 1 << 40, false},
-		{30 << 20, 1 << 30, true}, {20 << 20, 1 << 30, false}, {0, 1 << 30, false}, {0, 0, true},
+		{1 << 40, 1 << 41, true, false}, {600 << 20, 1 << 40, true, false},
+		{500 << 20, 1 << 40, false, false}, {200 << 20, 1 << 40, false, true},
+		{30 << 20, 1 << 30, true, false}, {20 << 20, 1 << 30, false, false}, {10 << 20, 1 << 30, false, true},
+		{0, 1 << 30, false, true}, {0, 0, true, false},
 	} {
-		if got := enough(tt.free, tt.all); got != tt.want {
-			t.Errorf("%d of %d bytes free: %v", tt.free, tt.all, got)
+		d := disk{free: tt.free, all: tt.all}
+		if d.enough() != tt.enough || d.low() != tt.low {
+			t.Errorf("%d of %d bytes free: enough %v, low %v", tt.free, tt.all, d.enough(), d.low())
 		}
+	}
+}
+
+// fullness makes a daemon see a disk as the test says.
+func fullness(free *atomic.Uint64) func(*running) {
+	return func(r *running) {
+		r.roomEvery = time.Millisecond
+		r.source.retry = 20 * time.Millisecond
+		r.source.disk = func(*roots.Dir) (disk, error) { return disk{free: free.Load(), all: 1 << 40}, nil }
+	}
+}
+
+// A running job pauses while the disk of its results is nearly full, says so,
+// and goes on by itself; one that pauses can be cancelled.
+func TestPausesWithoutRoom(t *testing.T) {
+	s := newSite(t)
+	var free atomic.Uint64
+	free.Store(1 << 40)
+	s.start(t, 2, fullness(&free))
+	for _, id := range []string{"a", "b"} {
+		s.drop(t, id+".yaml", s.request(id, id, "take 1s"))
+	}
+	for _, out := range []string{"a", "b"} {
+		eventually(t, out+" under way", func() bool { st, _ := s.status(t, out); return st.Status == job.Editing })
+	}
+	free.Store(200 << 20)
+	for _, out := range []string{"a", "b"} {
+		eventually(t, out+" paused", func() bool {
+			st, _ := s.status(t, out)
+			return st.Message != nil && *st.Message == "paused: the disk of "+s.out(out)+
+				" is nearly full: less than 256 MB are free; it goes on by itself when 512 MB are"
+		})
+	}
+	mark(t, s, "b.cancel")
+	if st := s.finish(t, "b"); st.Status != job.Failed {
+		t.Errorf("cancelled while it paused, it ended as %+v", st)
+	}
+	free.Store(300 << 20) // not enough to go on
+	if st, _ := s.status(t, "a"); st.Status != job.Editing {
+		t.Errorf("the other is %+v", st)
+	}
+	free.Store(1 << 40)
+	if st := s.finish(t, "a"); st.Status != job.Finished {
+		t.Errorf("ended as %+v", st)
 	}
 }
 

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,7 +149,12 @@ func (a *attempt) edit(ctx context.Context, e Engine, r *job.Request, m Models, 
 	spec.Input, spec.Work = in, a.work
 	a.rep.Models(e.Models(spec))
 	p := &progress{attempt: a, request: r}
-	result, err := e.Edit(ctx, spec, p.report)
+	result, err := e.Edit(ctx, spec, func(q pipeline.Progress) {
+		p.report(q)
+		a.room.pass(ctx, a.out, func(why string) {
+			a.rep.Stage(job.State(q.Stage), q.Frame, q.Total, cmp.Or(why, q.Message, string(q.Stage)))
+		})
+	})
 	if err != nil {
 		return made, err
 	}

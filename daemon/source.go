@@ -33,8 +33,9 @@ type source struct {
 	note  *notebook
 	// reachable says whether the roots that a request needs are mounted here.
 	reachable func(*job.Request) error
-	age       time.Duration // inputAge
-	retry     time.Duration // retryAfter
+	disk      func(*roots.Dir) (disk, error) // diskOf
+	age       time.Duration                  // inputAge
+	retry     time.Duration                  // retryAfter
 
 	mu      sync.Mutex
 	paused  bool
@@ -57,7 +58,7 @@ type delay struct {
 
 func newSource(sp *spool.Spool, set *roots.Set, note *notebook) *source {
 	return &source{
-		spool: sp, roots: set, note: note, age: inputAge, retry: retryAfter,
+		spool: sp, roots: set, note: note, disk: diskOf, age: inputAge, retry: retryAfter,
 		turns:  newTurns(),
 		inputs: map[string]sighting{}, delays: map[string]delay{}, unsure: map[string]spool.QueueName{},
 	}
@@ -248,7 +249,7 @@ func (s *source) ready(j string, r *job.Request, now time.Time) (bool, error) {
 	}
 	out, err := s.roots.OpenDir(r.OutputDir)
 	if err == nil {
-		err = room(out)
+		err = s.room(out)
 		err = errors.Join(err, out.Close())
 	}
 	if passing(err) {

@@ -100,6 +100,11 @@ chaos: deps ## four daemons on one spool, 1000 jobs, 1000 kills and pauses; then
 	go test ./daemon -run TestChaos -v -timeout 2h \
 	  -chaos.jobs $${CHAOS_JOBS:-1000} -chaos.faults $${CHAOS_FAULTS:-1000} -chaos.mutants
 
+# Needs root, loop devices, mkfs.ext4 and mkfs.xfs, and a kernel with both file
+# systems; what is missing is skipped with the reason.
+powercut: deps ## power cuts under four daemons on ext4 and xfs; then daemons that do not sync (root; minutes)
+	go test ./daemon -run TestPowerCut -v -timeout 2h -power.cuts $${POWER_CUTS:-100} -chaos.mutants
+
 NFS := $(BUILD)/nfs
 nfs: deps ## the chaos over NFS 4.2 and 3: lost replies, server restarts (root; a quarter of an hour)
 	CGO_ENABLED=0 go test -c -o $(NFS)/daemon.test ./daemon
@@ -145,4 +150,4 @@ systemd: ## the package in a booted Debian: install, run, stop, reload, upgrade,
 clean: ## remove what was built
 	rm -rf bin $(BUILD)
 
-.PHONY: help deps packages build demo test race test-gpu memory lint parity bench chaos nfs fuzz deb systemd clean
+.PHONY: help deps packages build demo test race test-gpu memory lint parity bench chaos powercut nfs fuzz deb systemd clean

@@ -225,11 +225,11 @@ func finishedStatus(out *roots.Dir, j string) (status []byte, done bool) {
 	return record.Status.JSON(), true
 }
 
-// replaceStatus gives status.json another content, whole, by way of dir.
+// replaceStatus gives status.json another content, whole and durable, by way of
+// dir.
 func replaceStatus(out *roots.Dir, dir string, status []byte) error {
-	tmp := path.Join(dir, job.StatusName)
-	if err := out.WriteFile(tmp, status, 0o664); err != nil {
+	if err := atomicfile.Replace(out.Root, path.Join(dir, job.StatusName), job.StatusName, status, 0o664); err != nil {
 		return err
 	}
-	return atomicfile.RenameOwn(out.Root, tmp, job.StatusName)
+	return syncNames(out.Root)
 }

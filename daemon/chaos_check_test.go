@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,6 +21,7 @@ type checker struct {
 	edits    map[string]string // of every job that was dropped, by job_id
 	terminal map[string]string // its terminal record
 	frozen   map[string]map[string]fileState
+	durable  map[string]bool // a terminal record that its job's reservations do not outlive
 	attempts map[string]int
 	epochs   map[string]int              // by token
 	owners   map[string]string           // by token and epoch
@@ -40,7 +42,7 @@ type fileState struct {
 
 func newChecker(s site, undisturbed func(string) bool) *checker {
 	return &checker{site: s, undisturbed: undisturbed, edits: map[string]string{}, terminal: map[string]string{}, frozen: map[string]map[string]fileState{},
-		attempts: map[string]int{}, epochs: map[string]int{}, owners: map[string]string{}}
+		durable: map[string]bool{}, attempts: map[string]int{}, epochs: map[string]int{}, owners: map[string]string{}}
 }
 
 func (c *checker) expect(id, edit string) { c.edits[id] = edit }
@@ -198,6 +200,10 @@ func (c *checker) follow(id, where string) {
 		return
 	}
 	c.terminal[id] = where
+	// What a job reserved is released when its record is durable.
+	if _, err := os.Lstat(c.site.path("spool", spool.IDsDir, id)); errors.Is(err, fs.ErrNotExist) {
+		c.durable[id] = true
+	}
 	files := c.public(out)
 	if wasOver {
 		for name, f := range files {
@@ -208,6 +214,7 @@ func (c *checker) follow(id, where string) {
 		return
 	}
 	c.frozen[id] = files
+	c.lines(id, out)
 	status, err := readJSON(filepath.Join(out, job.StatusName), job.ParseStatus)
 	switch {
 	case err != nil:
@@ -223,6 +230,26 @@ func (c *checker) follow(id, where string) {
 		c.violate("%s failed: %+v", id, record.Failure)
 	}
 }
+
+// lines wants the growing files of a job that is over to be lines.
+func (c *checker) lines(id, out string) {
+	for name, is := range map[string]func(line string) bool{
+		job.EventsName:  isJSON,
+		id + "_log.txt": func(line string) bool { return !strings.Contains(line, "\x00") },
+	} {
+		data, err := os.ReadFile(filepath.Join(out, name))
+		if err != nil || !strings.HasSuffix(string(data), "\n") {
+			c.violate("%s is over: %s ends in %.80q, %v", id, name, data[max(0, len(data)-80):], err)
+		}
+		for line := range strings.Lines(string(data)) {
+			if !is(line) {
+				c.violate("%s is over: %s has the line %.80q", id, name, line)
+			}
+		}
+	}
+}
+
+func isJSON(text string) bool { return json.Valid([]byte(text)) }
 
 func readJSON[T any](name string, parse func([]byte) (T, error)) (v T, err error) {
 	data, err := os.ReadFile(name)

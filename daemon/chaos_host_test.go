@@ -14,8 +14,10 @@ import (
 // chaosHost is one host: a directory of its own, and at times a process.
 type chaosHost struct {
 	name  string
-	dir   string
-	mount string
+	dir   string // its own disk
+	log   string
+	mount string    // what it mounts over the site, or ""
+	boot  string    // a file in the place of its kernel's boot id, or ""
 	cmd   *exec.Cmd // nil while it is down
 	until time.Time // when it comes back, or goes on
 	calm  time.Time // since when it is neither killed nor stopped
@@ -25,15 +27,15 @@ type chaosHost struct {
 // start starts a host's daemon.
 func (c *chaos) start(h *chaosHost) {
 	c.t.Helper()
-	log, err := os.OpenFile(filepath.Join(h.dir, "log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	log, err := os.OpenFile(h.log, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer log.Close()
 	h.cmd = exec.Command(os.Args[0])
-	h.cmd.Env = append(os.Environ(), envDaemon+"="+c.site.dir, envHost+"="+h.dir, envMutant+"="+c.mutant, envMount+"="+h.mount)
+	h.cmd.Env = append(os.Environ(), envDaemon+"="+c.site.dir, envHost+"="+h.dir, envMutant+"="+c.mutant, envMount+"="+h.mount, envBoot+"="+h.boot)
 	h.cmd.Stderr = log
-	if h.mount != "" {
+	if h.mount != "" || h.boot != "" {
 		h.cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	}
 	if err := h.cmd.Start(); err != nil {
@@ -49,7 +51,7 @@ func (c *chaos) end() {
 		if !c.t.Failed() || c.mutant != "" {
 			continue
 		}
-		log, err := os.ReadFile(filepath.Join(h.dir, "log"))
+		log, err := os.ReadFile(h.log)
 		c.t.Logf("%s, %v:\n%s", h.name, err, log[max(0, len(log)-8000):])
 	}
 }

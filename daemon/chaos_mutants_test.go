@@ -120,7 +120,7 @@ func TestChaosCatches(t *testing.T) {
 	}
 	for name, what := range mutants {
 		t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
-			c := newChaos(t, 4, name)
+			c := newChaos(t, name, flaggedGround(t))
 			c.run(100, 60)
 			if !c.check.failed() {
 				t.Errorf("nobody noticed that %s", what)

@@ -42,20 +42,57 @@ type chaos struct {
 	kills  int
 }
 
-func newChaos(t *testing.T, hosts int, mutant string) *chaos {
+// ground is where a chaos takes place.
+type ground struct {
+	dir    string        // the site, as the hosts see it
+	mounts []string      // of one share: the hosts mount them over dir, in turn
+	server string        // where the share's server has the site; dir without mounts
+	step   time.Duration // the longest between two looks
+}
+
+// flaggedGround is the one that the flags name, a local directory without them.
+func flaggedGround(t *testing.T) ground {
+	g := ground{dir: t.TempDir(), step: 250 * time.Millisecond}
+	if *chaosMounts != "" {
+		g.mounts, g.server = strings.Split(*chaosMounts, ","), *chaosServer
+		g.step *= 8 // a look stops everybody, and takes longer there
+	}
+	return g
+}
+
+// newChaos starts four hosts.
+func newChaos(t *testing.T, mutant string, g ground) *chaos {
+	t.Helper()
+	c := prepareChaos(t, mutant, g)
+	for i := range 4 {
+		dir := t.TempDir()
+		h := &chaosHost{name: fmt.Sprintf("host %d", i), dir: dir, log: filepath.Join(dir, "log")}
+		if len(c.mounts) > 0 {
+			h.mount = c.mounts[i%len(c.mounts)]
+		}
+		c.hosts = append(c.hosts, h)
+		c.start(h)
+	}
+	eventually(t, "a spool", func() bool {
+		_, err := os.Stat(c.seen.path("spool", spool.HostsDir))
+		return err == nil
+	})
+	return c
+}
+
+// prepareChaos makes a spool without hosts.
+func prepareChaos(t *testing.T, mutant string, g ground) *chaos {
 	t.Helper()
 	seed := *chaosSeed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.Logf("-chaos.seed=%d", seed)
-	c := &chaos{t: t, mutant: mutant, step: 250 * time.Millisecond, rng: rand.New(rand.NewPCG(seed, 0))}
-	c.site = site{dir: t.TempDir()}
+	c := &chaos{t: t, mutant: mutant, step: g.step, mounts: g.mounts, rng: rand.New(rand.NewPCG(seed, 0))}
+	c.site = site{dir: g.dir}
 	c.seen = c.site
-	if *chaosMounts != "" {
-		c.mounts = strings.Split(*chaosMounts, ",")
-		c.seen = site{dir: *chaosServer}
-		c.step *= 8 // a look stops everybody, and takes longer there
+	if g.server != "" {
+		c.seen = site{dir: g.server}
 	}
 	for _, dir := range []string{c.seen.path("data"), c.seen.path("spool", "inbox")} {
 		if err := os.MkdirAll(dir, 0o775); err != nil {
@@ -68,19 +105,7 @@ func newChaos(t *testing.T, hosts int, mutant string) *chaos {
 		t.Fatal(err)
 	}
 	c.check = newChecker(c.seen, c.undisturbed)
-	for i := range hosts {
-		h := &chaosHost{name: fmt.Sprintf("host %d", i), dir: t.TempDir()}
-		if len(c.mounts) > 0 {
-			h.mount = c.mounts[i%len(c.mounts)]
-		}
-		c.hosts = append(c.hosts, h)
-		c.start(h)
-	}
 	t.Cleanup(c.end)
-	eventually(t, "a spool", func() bool {
-		_, err := os.Stat(c.seen.path("spool", spool.HostsDir))
-		return err == nil
-	})
 	return c
 }
 
@@ -199,6 +224,13 @@ func (c *chaos) run(jobs, faults int) {
 			c.t.Logf("%d faults, %d of %d jobs are over", c.faults, len(c.check.terminal), c.jobs)
 		}
 	}
+	c.finish()
+}
+
+// finish disturbs nobody any more, and wants all jobs to end and nothing to be
+// left of them.
+func (c *chaos) finish() {
+	c.t.Helper()
 	c.revive(true)
 	deadline := time.Now().Add(time.Minute + 2**chaosLease)
 	for c.check.waiting() > 0 && !c.check.failed() && time.Now().Before(deadline) {
@@ -225,8 +257,15 @@ func TestChaos(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills and pauses take time")
 	}
-	c := newChaos(t, 4, "")
+	c := newChaos(t, "", flaggedGround(t))
 	c.run(*chaosJobs, *chaosFaults)
+	c.verdict()
+}
+
+// verdict fails the test for what the checker found, and sums the run up.
+func (c *chaos) verdict() {
+	t := c.t
+	t.Helper()
 	for _, v := range c.check.violations {
 		t.Error(v)
 	}

@@ -24,6 +24,7 @@ const (
 	envTwo    = "UREDIT_TEST_TWO"    // when set, it has two devices
 	envHost   = "UREDIT_TEST_HOST"   // when set, the host that it plays
 	envMutant = "UREDIT_TEST_MUTANT" // when set, what it does wrong
+	envBoot   = "UREDIT_TEST_BOOT"   // when set, a file in the place of the kernel's boot id
 	envMount  = "UREDIT_TEST_MOUNT"  // when set, what it mounts over the site's directory first
 )
 
@@ -49,6 +50,16 @@ func serveAlone(dir, kill string) error {
 	defer stop()
 	if from := os.Getenv(envMount); from != "" { // in a name space of its own
 		if err := syscall.Mount(from, dir, "", syscall.MS_BIND, ""); err != nil {
+			return err
+		}
+	}
+	if boot := os.Getenv(envBoot); boot != "" {
+		if err := syscall.Mount(boot, "/proc/sys/kernel/random/boot_id", "", syscall.MS_BIND, ""); err != nil {
+			return err
+		}
+	}
+	if kind, is := syncMutants[os.Getenv(envMutant)]; is {
+		if err := muteSync(kind); err != nil {
 			return err
 		}
 	}

@@ -62,15 +62,7 @@ func (a *attempt) writeCommit(c commit) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", commitName, err)
 	}
-	f, err := a.files.OpenFile(commitName+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := atomicfile.RenameOwn(a.files, commitName+".tmp", commitName); err != nil {
+	if err := atomicfile.Replace(a.files, commitName+".tmp", commitName, data, 0o644); err != nil {
 		return err
 	}
 	return errors.Join(syncNames(a.work), syncNames(a.files))

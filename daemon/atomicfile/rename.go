@@ -1,4 +1,4 @@
-// Package atomicfile gives files their names on file systems whose answers get
+// Package atomicfile makes files whole, on file systems whose answers get
 // lost: a network file system may say that a rename failed which it has done.
 package atomicfile
 
@@ -39,6 +39,34 @@ func RenameOwn[F fs.File](root Dir[F], oldName, newName string) error {
 		}
 		return stir(root, path.Dir(oldName)) == nil || has(root, newName, file)
 	})
+}
+
+// Replace gives data the name newName in root, by way of the file tmp in a
+// directory that RenameOwn may be used on. What lies at tmp goes. The data is
+// durable before it has the name: the other way round a loss of power leaves the
+// name with an empty file. That the name is durable too is for the caller to see to.
+func Replace(root *os.Root, tmp, newName string, data []byte, mode fs.FileMode) (err error) {
+	defer func() {
+		if err != nil {
+			_ = root.Remove(tmp) // there or not: the error that counts is err
+		}
+	}()
+	// What a crash left under the temporary name may be anything.
+	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
+	}
+	// NFS and quotas report a full disk at the end.
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return RenameOwn(root, tmp, newName)
 }
 
 func settle[F fs.File](root Dir[F], oldName, newName string, rename func(oldName, newName string) error, done func(fs.FileInfo) bool) error {

@@ -88,3 +88,33 @@ func TestRenameOwn(t *testing.T) {
 		t.Errorf("a directory that is gone: %v", err)
 	}
 }
+
+// TestReplace: the file is whole whatever lay at the temporary name, and one that
+// cannot get its name leaves nothing.
+func TestReplace(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := root.WriteFile("tmp", []byte("a crash's, and longer"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"first", "2nd"} {
+		if err := Replace(root, "tmp", "file", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := root.ReadFile("file"); err != nil || string(got) != text {
+			t.Errorf("got %q, %v, want %q", got, err, text)
+		}
+	}
+	if err := root.Mkdir("dir", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := Replace(root, "tmp", "dir", []byte("third"), 0o644); err == nil {
+		t.Error("a file replaced a directory")
+	}
+	if _, err := root.Lstat("tmp"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("tmp is left: %v", err)
+	}
+}

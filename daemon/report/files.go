@@ -29,7 +29,8 @@ const (
 	maxRecordBytes = 4 << 20
 )
 
-// write brings all files up to date. With sync they survive a loss of power.
+// write brings all files up to date. A loss of power never leaves one of them
+// half; with sync it does not undo this write either.
 func (r *Reporter) write(sync bool) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -44,8 +45,8 @@ func (r *Reporter) write(sync bool) error {
 
 	err := r.flush(pending, sync)
 	// The record first: who sees the status finished finds the record so.
-	err = errors.Join(err, r.replace(job.RecordName, record, sync))
-	err = errors.Join(err, r.replace(job.StatusName, status, sync))
+	err = errors.Join(err, r.replace(job.RecordName, record))
+	err = errors.Join(err, r.replace(job.StatusName, status))
 	if err != nil {
 		r.mu.Lock()
 		r.dirty = true
@@ -73,35 +74,16 @@ func (r *Reporter) flush(pending []byte, sync bool) error {
 	return nil
 }
 
-func (r *Reporter) replace(name string, data []byte, sync bool) error {
-	return replace(r.dir, path.Join(r.attemptName, name+".tmp"), name, data, sync)
+func (r *Reporter) replace(name string, data []byte) error {
+	return replace(r.dir, path.Join(r.attemptName, name+".tmp"), name, data)
 }
 
 // replace gives dir the file name with data, by way of the temporary name tmp.
-func replace(dir *os.Root, tmp, name string, data []byte, sync bool) (err error) {
-	defer func() {
-		if err != nil {
-			_ = dir.Remove(tmp) // there or not: the error that counts is err
-			err = fmt.Errorf("write %s: %w", name, err)
-		}
-	}()
-	// What a crash left under the temporary name may be anything.
-	if err := dir.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+func replace(dir *os.Root, tmp, name string, data []byte) error {
+	if err := atomicfile.Replace(dir, tmp, name, data, fileMode); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
 	}
-	f, err := dir.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil && sync {
-		err = f.Sync()
-	}
-	// NFS and quotas report a full disk at the end.
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return atomicfile.RenameOwn(dir, tmp, name)
+	return nil
 }
 
 // syncDir makes the names in dir survive a loss of power, where the file system
@@ -133,7 +115,9 @@ func (r *Reporter) takeOver(name string, mine bool, limit int64) (f *os.File, si
 	if err != nil {
 		return nil, 0, fmt.Errorf("start %s: %w", name, err)
 	}
-	_, err = f.Write(before)
+	if _, err = f.Write(before); err == nil {
+		err = f.Sync() // before it has the name, as with any other
+	}
 	if err == nil {
 		err = atomicfile.RenameOwn(r.dir, path.Join(r.attemptName, name), name)
 	}
@@ -144,8 +128,8 @@ func (r *Reporter) takeOver(name string, mine bool, limit int64) (f *os.File, si
 }
 
 // readTail returns the whole lines within the last limit bytes of a regular
-// file, nothing where there is none. A last line that a crash cut off is left
-// out.
+// file, nothing where there is none. What a crash spoilt is left out: a last line
+// that is cut off, and lines of which a loss of power left zeros.
 func readTail(dir *os.Root, name string, limit int64) ([]byte, error) {
 	f, err := openRegular(dir, name)
 	if f == nil || err != nil {
@@ -164,7 +148,17 @@ func readTail(dir *os.Root, name string, limit int64) ([]byte, error) {
 	if from > 0 {
 		_, data, _ = bytes.Cut(data, []byte("\n"))
 	}
-	return data[:bytes.LastIndexByte(data, '\n')+1], nil
+	data = data[:bytes.LastIndexByte(data, '\n')+1]
+	if bytes.IndexByte(data, 0) < 0 {
+		return data, nil
+	}
+	var whole []byte
+	for line := range bytes.Lines(data) {
+		if bytes.IndexByte(line, 0) < 0 {
+			whole = append(whole, line...)
+		}
+	}
+	return whole, nil
 }
 
 // openRegular opens a file that others could have put in the place of ours: it

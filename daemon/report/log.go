@@ -51,6 +51,15 @@ func (l *logFile) write(p []byte) error {
 	return err
 }
 
+// sync makes what was written durable. Its error is a write's that failed.
+func (l *logFile) sync() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.file.Sync(); err != nil && l.err == nil {
+		l.err = fmt.Errorf("sync log: %w", err)
+	}
+}
+
 // close closes the file and returns the first error that writing to it met.
 func (l *logFile) close() error {
 	l.mu.Lock()

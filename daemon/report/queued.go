@@ -33,7 +33,7 @@ func writeQueued(dir *os.Root, dirPath, work, token string, req *job.Request, at
 	r.Message = &message
 	// The record lists the files that follow: a crash in between must not make
 	// them a stranger's.
-	if err := replace(dir, path.Join(work, job.RecordName), job.RecordName, r.JSON(), true); err != nil {
+	if err := replace(dir, path.Join(work, job.RecordName), job.RecordName, r.JSON()); err != nil {
 		return err
 	}
 	e := event{Time: now(), Type: "queued", Token: token, Attempt: attempt, Status: job.Queued, Percent: r.Progress, Message: &message}
@@ -46,7 +46,7 @@ func writeQueued(dir *os.Root, dirPath, work, token string, req *job.Request, at
 	if err := extend(dir, work, req.LogName(), mine || older, entry); err != nil {
 		return err
 	}
-	if err := replace(dir, path.Join(work, job.StatusName), job.StatusName, r.Status.JSON(), true); err != nil {
+	if err := replace(dir, path.Join(work, job.StatusName), job.StatusName, r.Status.JSON()); err != nil {
 		return err
 	}
 	return syncDir(dir)
@@ -62,5 +62,5 @@ func extend(dir *os.Root, work, name string, keep bool, more []byte) error {
 			return fmt.Errorf("read %s: %w", name, err)
 		}
 	}
-	return replace(dir, path.Join(work, name), name, append(before, more...), false)
+	return replace(dir, path.Join(work, name), name, append(before, more...))
 }

@@ -92,7 +92,7 @@ func Start(o Options) (*Reporter, error) {
 // open starts the growing files, those that are there going on when they are
 // this job's, and writes all files for the first time.
 func (r *Reporter) open(o *Options, mine bool) error {
-	if err := r.replace(job.RecordName, r.record.JSON(), true); err != nil {
+	if err := r.replace(job.RecordName, r.record.JSON()); err != nil {
 		return err
 	}
 	log, size, err := r.takeOver(o.Request.LogName(), mine, keptLogBytes)

@@ -196,6 +196,7 @@ func (r *Reporter) last(what string, change func(*job.Record)) error {
 	if !said {
 		r.logFile.reserve()
 		r.log.Info(text)
+		r.logFile.sync() // before anybody is told that nothing follows
 	}
 	if err := r.write(true); err != nil {
 		return fmt.Errorf("%s: write to %s: %w", what, r.dirPath, err)

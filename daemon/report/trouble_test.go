@@ -173,3 +173,29 @@ func TestPlanted(t *testing.T) {
 		t.Errorf("events show %q", got)
 	}
 }
+
+// TestPowerCut: a loss of power leaves zeros where lines were that nobody synced.
+// The next attempt takes over the other lines.
+func TestPowerCut(t *testing.T) {
+	p := newPlace(t, t.TempDir())
+	p.queue(token, 1)
+	for name, line := range map[string]string{job.EventsName: `{"type":"start","attempt":9,"status":"queued"}`, "test_001_log.txt": "a good line"} {
+		f, err := os.OpenFile(filepath.Join(p.path, name), os.O_WRONLY|os.O_APPEND, 0)
+		must(t, err)
+		_, err = f.WriteString("half\x00\x00\x00\n" + line + "\n\x00\x00\x00")
+		must(t, errors.Join(err, f.Close()))
+	}
+	r := p.mustStart(token, 2)
+	must(t, r.Finish(report.Result{Output: "x"}))
+	must(t, r.Close())
+	p.events() // each is JSON
+	for _, name := range []string{job.EventsName, "test_001_log.txt"} {
+		data := p.read(name)
+		if bytes.IndexByte(data, 0) >= 0 || bytes.Contains(data, []byte("half")) {
+			t.Errorf("%s keeps what the power cut spoilt: %q", name, data)
+		}
+	}
+	if log := p.read("test_001_log.txt"); !bytes.Contains(log, []byte("a good line\n")) {
+		t.Errorf("the log lost a line: %q", log)
+	}
+}

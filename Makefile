@@ -96,7 +96,7 @@ bench: build ## benchmarks of the pixel path, then where a clip's time goes
 	go test -run '^$$' -bench . -benchmem ./pipeline/...
 	bin/ureditd bench
 
-chaos: deps ## four daemons on one spool, 1000 jobs, 1000 kills and pauses; then daemons with a mistake (half an hour)
+chaos: deps ## four daemons on one spool, 1000 jobs, 1000 kills and pauses, local and over FUSE (root); then daemons with a mistake (an hour)
 	go test ./daemon -run TestChaos -v -timeout 2h \
 	  -chaos.jobs $${CHAOS_JOBS:-1000} -chaos.faults $${CHAOS_FAULTS:-1000} -chaos.mutants
 

@@ -1,0 +1,364 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+const roomy = 1 << 40
+
+func open(t *testing.T, dir string, limit int64) *Store {
+	t.Helper()
+	s, err := Open(dir, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.space = func() (all, free int64, err error) { return roomy, roomy, nil }
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func key(n int) Key {
+	sum := sha256.Sum256(fmt.Append(nil, n))
+	return Key(results + "/" + hex.EncodeToString(sum[:]))
+}
+
+// entry describes the files of a job, which put hands over.
+func entry(files map[string]string) Entry {
+	e := Entry{JobID: "a", Job: "J", Host: "h", MadeAt: time.Unix(1e9, 0).UTC(), Meta: []byte(`{"frames":3}`)}
+	for name, text := range files {
+		sum := sha256.Sum256([]byte(text))
+		e.Files = append(e.Files, File{Name: name, Bytes: int64(len(text)), SHA256: hex.EncodeToString(sum[:])})
+	}
+	return e
+}
+
+func put(t *testing.T, s *Store, k Key, files map[string]string) error {
+	t.Helper()
+	return s.Put(t.Context(), k, entry(files), func(f File) (*os.File, error) {
+		name := filepath.Join(t.TempDir(), "in")
+		if err := os.WriteFile(name, []byte(files[f.Name]), 0o600); err != nil {
+			t.Error(err)
+		}
+		return os.Open(name)
+	})
+}
+
+// get returns what an entry's files hold.
+func get(t *testing.T, s *Store, k Key) (map[string]string, error) {
+	t.Helper()
+	dst, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dst.Close()
+	e, err := s.Get(t.Context(), k, dst)
+	got := map[string]string{}
+	names, _ := fs.Glob(dst.FS(), "*")
+	for _, name := range names {
+		data, err := dst.ReadFile(name)
+		if err != nil {
+			t.Error(err)
+		}
+		got[name] = string(data)
+	}
+	if err != nil && len(got) > 0 {
+		t.Errorf("after %v these files are left: %q", err, got)
+	}
+	if err == nil && (e.JobID != "a" || string(e.Meta) != `{"frames":3}`) {
+		t.Errorf("the entry came back as %+v", e)
+	}
+	return got, err
+}
+
+func TestPutAndGet(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	s := open(t, dir, 1e6)
+	if _, err := get(t, s, key(1)); !errors.Is(err, ErrMiss) {
+		t.Errorf("an empty store gives %v", err)
+	}
+	files := map[string]string{"output.mp4": "a video", "mask.mp4": "its masks"}
+	if err := put(t, s, key(1), files); err != nil {
+		t.Fatal(err)
+	}
+	other := open(t, dir, 1e6) // as another daemon
+	if got, err := get(t, other, key(1)); err != nil || got["output.mp4"] != "a video" || got["mask.mp4"] != "its masks" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the directory is %v, %v: others can read it", info.Mode(), err)
+	}
+	if err := put(t, s, key(1), map[string]string{"output.mp4": "another"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := get(t, s, key(1)); err != nil || len(got) != 1 || got["output.mp4"] != "another" {
+		t.Errorf("after a second Put: %q, %v", got, err)
+	}
+	wantEmpty(t, filepath.Join(dir, tmpDir))
+}
+
+func wantEmpty(t *testing.T, dir string) {
+	t.Helper()
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%s holds %v, %v", dir, left, err)
+	}
+}
+
+// TestNoHardLink: what a user does to a copy does nothing to the entry.
+func TestNoHardLink(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "cache"), 1e6)
+	if err := put(t, s, key(1), map[string]string{"o": "a video"}); err != nil {
+		t.Fatal(err)
+	}
+	dst, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dst.Close()
+	if _, err := s.Get(t.Context(), key(1), dst); err != nil {
+		t.Fatal(err)
+	}
+	if err := dst.WriteFile("o", []byte("vandals"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := get(t, s, key(1)); err != nil || got["o"] != "a video" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestSpoilt(t *testing.T) {
+	for name, spoil := range map[string]func(string) error{
+		"another byte": func(dir string) error { return os.WriteFile(filepath.Join(dir, "o"), []byte("b video"), 0o600) },
+		"shorter":      func(dir string) error { return os.Truncate(filepath.Join(dir, "o"), 3) },
+		"empty":        func(dir string) error { return os.Truncate(filepath.Join(dir, "o"), 0) },
+		"longer":       func(dir string) error { return os.WriteFile(filepath.Join(dir, "o"), []byte("a videos"), 0o600) },
+		"no entry's":   func(dir string) error { return os.Truncate(filepath.Join(dir, entryName), 10) },
+		"entry changed": func(dir string) error {
+			name := filepath.Join(dir, entryName)
+			data, err := os.ReadFile(name)
+			return errors.Join(err, os.WriteFile(name, bytes.Replace(data, []byte(`:3`), []byte(`:4`), 1), 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "cache")
+			s := open(t, dir, 1e6)
+			if err := put(t, s, key(1), map[string]string{"o": "a video", "m": "masks"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(filepath.Join(dir, string(key(1)))); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := get(t, s, key(1)); !errors.Is(err, ErrSpoilt) {
+				t.Errorf("got %v, want ErrSpoilt", err)
+			}
+			if _, err := get(t, s, key(1)); !errors.Is(err, ErrMiss) {
+				t.Errorf("the spoilt entry stays: %v", err)
+			}
+			wantEmpty(t, filepath.Join(dir, tmpDir))
+		})
+	}
+}
+
+// TestPutVerifies: a file that a user changed after it was published is not kept
+// as the job's.
+func TestPutVerifies(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	s := open(t, dir, 1e6)
+	err := s.Put(t.Context(), key(1), entry(map[string]string{"o": "a video"}), func(File) (*os.File, error) {
+		name := filepath.Join(t.TempDir(), "in")
+		if err := os.WriteFile(name, []byte("A VIDEO"), 0o600); err != nil {
+			t.Error(err)
+		}
+		return os.Open(name)
+	})
+	if !errors.Is(err, ErrSpoilt) {
+		t.Errorf("put gives %v", err)
+	}
+	if _, err := get(t, s, key(1)); !errors.Is(err, ErrMiss) {
+		t.Errorf("it was put: %v", err)
+	}
+	wantEmpty(t, filepath.Join(dir, tmpDir))
+	for _, name := range []string{"", ".", "..", "a/b", "../x", entryName} {
+		e := entry(map[string]string{name: "x"})
+		if err := s.Put(t.Context(), key(2), e, nil); err == nil {
+			t.Errorf("a file named %q is taken", name)
+		}
+	}
+}
+
+// TestEviction: what was used longest ago goes, and the bound holds.
+func TestEviction(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	const size = 10_000
+	text := string(bytes.Repeat([]byte("x"), size))
+	s := open(t, dir, 5*size+5000)
+	hour := time.Now().Add(-time.Hour)
+	for i := range 5 {
+		if err := put(t, s, key(i), map[string]string{"o": text}); err != nil {
+			t.Fatal(err)
+		}
+		at := hour.Add(time.Duration(i) * time.Minute)
+		if err := os.Chtimes(filepath.Join(dir, string(key(i)), entryName), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := get(t, s, key(0)); err != nil { // used now
+		t.Fatal(err)
+	}
+	if err := put(t, s, key(5), map[string]string{"o": text}); err != nil {
+		t.Fatal(err)
+	}
+	var there []int
+	for i := range 6 {
+		if _, err := get(t, s, key(i)); err == nil {
+			there = append(there, i)
+		}
+	}
+	if !slices.Equal(there, []int{0, 3, 4, 5}) { // a tenth more than is needed goes
+		t.Errorf("the entries %v are left", there)
+	}
+	if err := s.Count(); err != nil || s.Used() > 5*size+5000 {
+		t.Errorf("the store holds %d bytes, %v", s.Used(), err)
+	}
+	if err := put(t, s, key(9), map[string]string{"o": text + text + text + text + text + text}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := get(t, s, key(9)); !errors.Is(err, ErrMiss) {
+		t.Errorf("an entry over the bound: %v", err)
+	}
+	if _, err := get(t, s, key(0)); err != nil {
+		t.Errorf("one that can never fit drove another out: %v", err)
+	}
+}
+
+func TestBound(t *testing.T) {
+	for _, c := range []struct{ limit, all, free, used, want int64 }{
+		{10e9, 1e12, 500e9, 0, 10e9},
+		{10e9, 100e9, 50e9, 0, 5e9},         // 5 % of the disk
+		{10e9, 1e12, 1 << 30, 0, 0},         // the rest is for jobs
+		{10e9, 1e12, 1<<30 - 1e6, 3e6, 2e6}, // jobs need it: the store shrinks
+		{10e9, 0, 0, 7, 10e9},               // nobody tells
+		{10e9, 1e9, 50e6, 0, 10e6},          // a small disk
+	} {
+		s := &Store{limit: c.limit, space: func() (int64, int64, error) { return c.all, c.free, nil }}
+		if got, err := s.bound(c.used); err != nil || got != c.want {
+			t.Errorf("%+v: got %d, %v", c, got, err)
+		}
+	}
+}
+
+// TestTwoWriters: two daemons that make the same, and one that reads meanwhile,
+// see whole entries or none.
+func TestTwoWriters(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	stores := []*Store{open(t, dir, 1e6), open(t, dir, 1e6)}
+	var all sync.WaitGroup
+	for _, s := range stores {
+		all.Go(func() {
+			for range 50 {
+				if err := put(t, s, key(1), map[string]string{"o": "a video", "m": "masks"}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Go(func() {
+		for range 100 {
+			got, err := get(t, stores[0], key(1))
+			if err != nil && !errors.Is(err, ErrMiss) || err == nil && (got["o"] != "a video" || got["m"] != "masks") {
+				t.Errorf("a reader got %q, %v", got, err)
+			}
+		}
+	})
+	all.Wait()
+	if _, err := get(t, stores[1], key(1)); err != nil {
+		t.Errorf("in the end: %v", err)
+	}
+	wantEmpty(t, filepath.Join(dir, tmpDir))
+}
+
+// TestCrash: what a daemon that died was making is no entry, and goes after a day.
+func TestCrash(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	s := open(t, dir, 1e6)
+	for name, age := range map[string]time.Duration{"old": 2 * leftover, "new": leftover / 2} {
+		half := filepath.Join(dir, tmpDir, name)
+		if err := os.Mkdir(half, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-age)
+		err := os.WriteFile(filepath.Join(half, "o"), []byte("a vi"), 0o600)
+		if err = errors.Join(err, os.Chtimes(half, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Count(); err != nil || s.Used() != 0 {
+		t.Errorf("counted %d bytes, %v", s.Used(), err)
+	}
+	left, err := os.ReadDir(filepath.Join(dir, tmpDir))
+	if err != nil || len(left) != 1 || left[0].Name() != "new" {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// TestCancelled: a job that is cancelled waits for no copy.
+func TestCancelled(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "cache"), 1e6)
+	if err := put(t, s, key(1), map[string]string{"o": "a video"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	dst, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dst.Close()
+	if _, err := s.Get(ctx, key(1), dst); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := get(t, s, key(1)); err != nil {
+		t.Errorf("the entry is gone: %v", err)
+	}
+}
+
+func TestRetire(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	if got, err := Retire(dir, time.Now(), false); len(got) > 0 || err != nil {
+		t.Errorf("without a store: %v, %v", got, err)
+	}
+	s := open(t, dir, 1e6)
+	for i := range 2 {
+		if err := put(t, s, key(i), map[string]string{"o": "a video"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := time.Now().Add(-48 * time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, string(key(0)), entryName), old, old); err != nil {
+		t.Fatal(err)
+	}
+	for _, dry := range []bool{true, false} {
+		got, err := Retire(dir, time.Now().Add(-24*time.Hour), dry)
+		if err != nil || !slices.Equal(got, []Key{key(0)}) {
+			t.Errorf("dry %v: %v, %v", dry, got, err)
+		}
+	}
+	if _, err := get(t, s, key(0)); !errors.Is(err, ErrMiss) {
+		t.Errorf("the old one: %v", err)
+	}
+	if _, err := get(t, s, key(1)); err != nil {
+		t.Errorf("the new one: %v", err)
+	}
+}

@@ -27,8 +27,9 @@ type attempt struct {
 	// commit makes the results final, when they are complete and synced; nil
 	// where there is no spool to know of it.
 	commit func() error
-	room   *gate // nil where a full disk is for somebody at a terminal to see
-	keep   bool  // the directory holds results that are final and not published
+	room   *gate  // nil where a full disk is for somebody at a terminal to see
+	reuse  *reuse // of what other jobs made; nil where that is off
+	keep   bool   // the directory holds results that are final and not published
 }
 
 // workName is the pipeline's directory in an attempt's.
@@ -71,6 +72,7 @@ func (d *Daemon) begin(w *work, device string) (*attempt, error) {
 	a.commit = func() error {
 		return d.persist(w, func() error { return d.spool.Commit(w.claim) })
 	}
+	a.reuse = d.reuse(w)
 	if err := d.startReport(a, w, device); err != nil {
 		return nil, errors.Join(err, a.close())
 	}

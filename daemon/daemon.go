@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"uredit/daemon/cache"
 	"uredit/daemon/config"
 	"uredit/daemon/dispatch"
 	"uredit/daemon/job"
@@ -42,6 +43,7 @@ type Daemon struct {
 	log        *slog.Logger
 	note       *notebook
 	spool      *spool.Spool
+	cache      *cache.Store // nil where there is none
 	roots      *roots.Set
 	intake     spool.Intake
 	watcher    *watch.Watcher
@@ -92,9 +94,12 @@ func New(o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, errors.Join(err, sp.Close())
 	}
+	if cfg.Cache.Size > 0 {
+		set.Reserve(cfg.Cache.Dir)
+	}
 	d := &Daemon{
 		cfg: cfg, models: o.Models, versions: o.Versions, log: o.Log, note: newNotebook(o.Log),
-		spool: sp, roots: set,
+		spool: sp, cache: openCache(cfg.Cache, o.Log), roots: set,
 		intake:   spool.Intake{Settle: cfg.Settle, Complete: job.Complete, Valid: validRequest, Limit: job.MaxRequestBytes},
 		stopping: make(chan struct{}), pause: time.Second, claimFor: claimFor, roomEvery: roomEvery,
 		observe: o.Observe, meter: o.Meter, condition: Condition{Devices: len(o.Engines)},
@@ -117,13 +122,19 @@ func New(o Options) (*Daemon, error) {
 	}
 	d.dispatcher = dispatch.New(d.source, runners, cfg.DrainTimeout)
 	if err := d.expectRoots(); err != nil {
-		return nil, errors.Join(err, sp.Close())
+		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// Close gives the spool back, after Run.
-func (d *Daemon) Close() error { return d.spool.Close() }
+// Close gives the spool and the cache back, after Run.
+func (d *Daemon) Close() error {
+	err := d.spool.Close()
+	if d.cache != nil {
+		err = errors.Join(err, d.cache.Close())
+	}
+	return err
+}
 
 // Run serves until ctx ends, and then drains: nothing more is claimed, running
 // jobs finish within the drain timeout or go back into the queue. It returns
@@ -206,7 +217,6 @@ func (d *Daemon) look() (again time.Duration, err error) {
 		}
 	}
 	d.settle()
-	d.tellWaits()
 	if queued, since, err := d.source.look(); !d.note.trouble("queue", err) {
 		d.condition.Queued, d.condition.Oldest = queued, since
 	}

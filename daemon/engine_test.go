@@ -28,6 +28,8 @@ func (e *scripted) Models(pipeline.Spec) map[string]string {
 	return map[string]string{"unet/model.onnx": strings.Repeat("0", 64)}
 }
 
+func (e *scripted) Provider() string { return "script" }
+
 func (e *scripted) Edit(ctx context.Context, spec pipeline.Spec, report func(pipeline.Progress)) (pipeline.Result, error) {
 	if _, err := spec.Input.Stat(); err != nil {
 		return pipeline.Result{}, err

@@ -25,6 +25,7 @@ const (
 	envHost   = "UREDIT_TEST_HOST"   // when set, the host that it plays
 	envMutant = "UREDIT_TEST_MUTANT" // when set, what it does wrong
 	envBoot   = "UREDIT_TEST_BOOT"   // when set, a file in the place of the kernel's boot id
+	envCache  = "UREDIT_TEST_CACHE"  // when set, it keeps results
 	envMount  = "UREDIT_TEST_MOUNT"  // when set, what it mounts over the site's directory first
 )
 
@@ -64,6 +65,9 @@ func serveAlone(dir, kill string) error {
 		}
 	}
 	s := site{dir: dir}
+	if os.Getenv(envCache) != "" {
+		s.cache = 100
+	}
 	engines := []Engine{&scripted{device: "cpu"}}
 	if os.Getenv(envTwo) != "" {
 		engines = append(engines, &scripted{device: "cpu"})
@@ -119,7 +123,10 @@ func leaked() string {
 
 // site is the directories of a test: a spool, and a root with videos and
 // results.
-type site struct{ dir string }
+type site struct {
+	dir   string
+	cache int // megabytes; 0 for no cache, so that jobs that are alike are done each
+}
 
 func newSite(t *testing.T) site {
 	t.Helper()
@@ -160,6 +167,7 @@ func (s site) config() config.Config {
 	c.PollInterval = 20 * time.Millisecond
 	c.Settle = 20 * time.Millisecond
 	c.DrainTimeout = 0
+	c.Cache.Dir, c.Cache.Size = s.path("data", "cache"), s.cache
 	return c
 }
 

@@ -15,14 +15,21 @@ type Meter interface {
 	JobRequeued()
 	// StageEnded counts a stage of an attempt that is over.
 	StageEnded(t job.StageTime)
+	// CacheAsked counts a look for what an earlier job made; the answer is hit,
+	// miss or spoilt.
+	CacheAsked(part job.CachePart, answer string)
+	// CacheHolds takes the bytes that are in the cache.
+	CacheHolds(bytes int64)
 }
 
 // nobody counts nothing.
 type nobody struct{}
 
-func (nobody) JobEnded(job.Outcome, string) {}
-func (nobody) JobRequeued()                 {}
-func (nobody) StageEnded(job.StageTime)     {}
+func (nobody) JobEnded(job.Outcome, string)     {}
+func (nobody) JobRequeued()                     {}
+func (nobody) StageEnded(job.StageTime)         {}
+func (nobody) CacheAsked(job.CachePart, string) {}
+func (nobody) CacheHolds(int64)                 {}
 
 // outcome is how a job ended that ended badly.
 func outcome(why *job.Error) job.Outcome {

@@ -24,6 +24,10 @@ func (c *tally) add(what string) {
 func (c *tally) JobEnded(o job.Outcome, code string) { c.add(fmt.Sprintf("%s %s", o, code)) }
 func (c *tally) JobRequeued()                        { c.add("requeued") }
 func (c *tally) StageEnded(t job.StageTime)          { c.add("stage " + string(t.Name)) }
+func (c *tally) CacheHolds(int64)                    { c.add("cache size") }
+func (c *tally) CacheAsked(p job.CachePart, answer string) {
+	c.add(fmt.Sprintf("cache %s %s", p, answer))
+}
 
 func (c *tally) has(what string) bool {
 	c.mu.Lock()

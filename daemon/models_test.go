@@ -105,7 +105,7 @@ func TestSpecOfEveryKey(t *testing.T) {
 		key := f.Tag.Get("json")
 		value, reaches := lines[key]
 		if !reaches {
-			if !slices.Contains([]string{"job_id", "output_dir", "priority", "overwrite"}, key) {
+			if !slices.Contains([]string{"job_id", "output_dir", "priority", "overwrite", "fresh", "reuse_masks"}, key) {
 				t.Errorf("%s is not tried", key)
 			}
 			continue

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"uredit/daemon/atomicfile"
+	"uredit/daemon/job"
 	"uredit/daemon/report"
 	"uredit/daemon/roots"
 	"uredit/daemon/spool"
@@ -31,6 +32,8 @@ type commit struct {
 	Mask     string        `json:"mask,omitempty"` // public name of the mask preview
 	Result   report.Result `json:"result"`
 	Warnings []string      `json:"warnings,omitempty"`
+	// FromCache says which job made the files, where it was another.
+	FromCache *job.FromCache `json:"from_cache,omitempty"`
 }
 
 // commitFile is one result on its way out.
@@ -83,6 +86,9 @@ func syncNames(dir *os.Root) error {
 
 // describe tells what a published result is, all but that it is finished.
 func (a *attempt) describe(c commit) {
+	if c.FromCache != nil {
+		a.rep.FromCache(*c.FromCache)
+	}
 	if c.Mask != "" {
 		a.rep.MaskReady(c.Mask)
 	}

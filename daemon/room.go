@@ -53,13 +53,15 @@ func nearlyFull(out *roots.Dir, least uint64) string {
 	return fmt.Sprintf("the disk of %s is nearly full: less than %s are free", out.Path, size(least))
 }
 
-// size writes bytes for people.
 func size(n uint64) string {
-	const kB, MB = 1 << 10, 1 << 20
-	if n < MB {
+	const kB, MB, GB = 1 << 10, 1 << 20, 1 << 30
+	switch {
+	case n < MB:
 		return fmt.Sprintf("%d kB", n/kB)
+	case n < 10*GB:
+		return fmt.Sprintf("%d MB", n/MB)
 	}
-	return fmt.Sprintf("%d MB", n/MB)
+	return fmt.Sprintf("%d GB", n/GB)
 }
 
 // room is an error while the disk of an output directory is nearly full. A job
@@ -99,7 +101,7 @@ func (g *gate) pass(ctx context.Context, out *roots.Dir, tell func(message strin
 	if err != nil || !now.low() {
 		return
 	}
-	tell(job.Paused + fmt.Sprintf("%s; it goes on by itself when %s are", nearlyFull(out, now.reserved()/pauseShare), size(now.reserved())))
+	tell(fmt.Sprintf("paused: %s; it goes on by itself when %s are", nearlyFull(out, now.reserved()/pauseShare), size(now.reserved())))
 	about := "the disk of " + out.Path
 	tick := time.NewTicker(g.every)
 	defer tick.Stop()

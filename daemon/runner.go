@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"sync"
+	"slices"
 	"syscall"
 	"time"
 
@@ -29,6 +29,9 @@ type Engine interface {
 	// Models returns the models that an edit of spec uses: their files and the
 	// sha256 of each.
 	Models(spec pipeline.Spec) map[string]string
+	// Provider names what computes, so far as it shows in what comes out: the
+	// execution provider and the kind of device, the same for equal cards.
+	Provider() string
 }
 
 // Spec turns a request into what the pipeline takes, without the open files
@@ -122,6 +125,7 @@ func (r *runner) attempt(ctx context.Context, w *work, a *attempt, in *os.File) 
 	}
 	err := d.insist(w, passing, func() error { return a.tell(end, result) })
 	if err == nil {
+		a.reuse.keepResult(ctx, a.out)
 		return end
 	}
 	d.log.Warn("tell of an attempt's end in output_dir", "job", w.claim.Job, "err", err)
@@ -147,14 +151,10 @@ func (a *attempt) edit(ctx context.Context, e Engine, r *job.Request, m Models, 
 		return made, err
 	}
 	spec.Input, spec.Work = in, a.work
-	a.rep.Models(e.Models(spec))
+	models := e.Models(spec)
+	a.rep.Models(models)
 	p := &progress{attempt: a, request: r}
-	result, err := e.Edit(ctx, spec, func(q pipeline.Progress) {
-		p.report(q)
-		a.room.pass(ctx, a.out, func(why string) {
-			a.rep.Stage(job.State(q.Stage), q.Frame, q.Total, cmp.Or(why, q.Message, string(q.Stage)))
-		})
-	})
+	result, err := p.make(ctx, e, spec, models)
 	if err != nil {
 		return made, err
 	}
@@ -165,81 +165,62 @@ func (a *attempt) edit(ctx context.Context, e Engine, r *job.Request, m Models, 
 	return made, err
 }
 
-// progress passes on what the pipeline reports, and publishes the mask preview
-// as soon as it is complete.
-type progress struct {
-	attempt *attempt
-	request *job.Request
-
-	mu    sync.Mutex
-	masks bool // the preview has its public name
-	err   error
+// make takes an earlier job's result over, or else runs the engine.
+func (p *progress) make(ctx context.Context, e Engine, spec pipeline.Spec, models map[string]string) (*product, error) {
+	before, err := spec.Input.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("look at the input: %w", err)
+	}
+	use := p.attempt.reuse
+	if use != nil {
+		p.attempt.rep.Stage(job.Extracting, 0, 0, "reading the input")
+		if err := use.look(ctx, spec.Input, models, e.Provider()); err != nil {
+			return nil, err
+		}
+	}
+	if made := use.result(ctx, spec.Work); made != nil {
+		p.replay(made, use.answer)
+		return made, unchanged(spec.Input, stampOf(before), p.request)
+	}
+	result, err := e.Edit(ctx, spec, func(q pipeline.Progress) {
+		p.report(q)
+		p.attempt.pause(ctx, q)
+	})
+	if known := fault.Of(err).Code; ctx.Err() == nil && (err == nil || known == fault.InputUnreadable || known == fault.Internal) {
+		if changed := unchanged(spec.Input, stampOf(before), p.request); changed != nil {
+			return nil, changed
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &product{Output: result.OutputFile, Mask: result.MaskFile, Input: p.input, Probe: encode(result.Output),
+		Frames: result.Frames, Warnings: result.Warnings, States: p.states}, nil
 }
 
+// pause holds the pipeline's step that reports q while its disk is nearly full.
+func (a *attempt) pause(ctx context.Context, q pipeline.Progress) {
+	a.room.pass(ctx, a.out, func(why string) {
+		a.rep.Stage(job.State(q.Stage), q.Frame, q.Total, cmp.Or(why, q.Message, string(q.Stage)))
+	})
+}
+
+// report takes a report of the pipeline.
 func (p *progress) report(q pipeline.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	rep := p.attempt.rep
 	if q.Input != nil {
-		rep.Input(encode(q.Input))
+		p.input = encode(q.Input)
+		rep.Input(p.input)
+	}
+	if s := job.State(q.Stage); !slices.Contains(p.states, s) {
+		p.states = append(p.states, s)
 	}
 	rep.Stage(job.State(q.Stage), q.Frame, q.Total, q.Message)
 	if q.MaskFile != "" {
 		p.err = errors.Join(p.err, p.publishMask(q.MaskFile))
 	}
-}
-
-func (p *progress) publishMask(file string) error {
-	if p.masks {
-		return nil
-	}
-	name := p.request.MaskName()
-	_, err := p.attempt.seal(file)
-	if err == nil {
-		err = p.attempt.publish(file, name)
-	}
-	if err != nil {
-		return fmt.Errorf("publish %s: %w", name, err)
-	}
-	p.masks = true
-	p.attempt.rep.MaskReady(name)
-	return nil
-}
-
-// publish makes the result final and gives it its public names. at is told of
-// the point between the two.
-func (p *progress) publish(r pipeline.Result, at func(string)) (made report.Result, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.err != nil {
-		return made, p.err
-	}
-	a, name := p.attempt, p.request.OutputName()
-	files := map[string]string{r.OutputFile: name}
-	c := commit{Warnings: r.Warnings, Result: report.Result{Output: name, Probe: encode(r.Output), Frames: r.Frames}}
-	if r.MaskFile != "" {
-		c.Mask = p.request.MaskName()
-		if !p.masks {
-			files[r.MaskFile] = c.Mask
-		}
-	}
-	if c, err = a.prepare(c, files); err != nil {
-		return made, err
-	}
-	if a.commit != nil {
-		if err := a.commit(); err != nil {
-			return made, err
-		}
-		a.keep = true
-	}
-	at("committed")
-	for _, f := range c.Files {
-		if err := a.publish(f.From, f.To); err != nil {
-			return made, fmt.Errorf("publish %s: %w", f.To, err)
-		}
-	}
-	a.describe(c)
-	return c.Result, nil
 }
 
 // judge decides what an attempt's error means for its job.

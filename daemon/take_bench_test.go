@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"uredit/daemon/config"
 	"uredit/daemon/spool"
 )
 
@@ -59,14 +58,10 @@ func BenchmarkList(b *testing.B) {
 }
 
 // idle returns a daemon that does not run.
-func (s site) idle(tb testing.TB, change ...func(*config.Config)) *Daemon {
+func (s site) idle(tb testing.TB) *Daemon {
 	tb.Helper()
 	s.make(tb)
-	c := s.config()
-	for _, f := range change {
-		f(&c)
-	}
-	d, err := New(Options{Config: c, Engines: []Engine{&scripted{device: "cpu"}}, Log: slog.New(slog.DiscardHandler)})
+	d, err := New(Options{Config: s.config(), Engines: []Engine{&scripted{device: "cpu"}}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatal(err)
 	}

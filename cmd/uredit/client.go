@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"uredit/daemon/cache"
 	"uredit/daemon/document"
 	"uredit/daemon/job"
 	"uredit/daemon/spool"
@@ -79,29 +80,38 @@ func (c *client) view() (view, error) {
 }
 
 func (c *client) root() (string, error) {
+	root, _, err := c.places()
+	return root, err
+}
+
+// places returns the directories of the spool and of the cache.
+func (c *client) places() (root, cacheDir string, err error) {
 	for _, root := range []string{c.spoolDir, c.getenv("UREDIT_SPOOL")} {
 		if root != "" {
-			return c.absolute(root), nil
+			return c.absolute(root), filepath.Join(c.absolute(root), cache.DirName), nil
 		}
 	}
 	config, source := c.getenv("UREDIT_CONFIG"), "UREDIT_CONFIG"
 	if config == "" {
 		config, source = c.config, "the daemon's configuration"
 		if config == "" || !exists(config) {
-			return defaultSpool, nil
+			return defaultSpool, filepath.Join(defaultSpool, cache.DirName), nil
 		}
 	}
 	data, err := os.ReadFile(c.absolute(config))
 	if err != nil {
-		return "", usageError("read %s: %w", source, err)
+		return "", "", usageError("read %s: %w", source, err)
 	}
 	values, fault := document.Parse(config, data, 1<<20)
 	if fault != nil {
-		return "", usageError("read %s: %w", source, fault)
+		return "", "", usageError("read %s: %w", source, fault)
 	}
-	root := defaultSpool
+	root = defaultSpool
 	values.String("root", &root)
-	return c.absolute(root), nil
+	root = c.absolute(root)
+	cacheDir = filepath.Join(root, cache.DirName)
+	values.Mapping("cache").String("dir", &cacheDir)
+	return root, c.absolute(cacheDir), nil
 }
 
 // absolute takes a path from where the user stands.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"uredit/daemon/cache"
 	"uredit/daemon/spool"
 )
 
@@ -12,8 +13,9 @@ import (
 // still looked at.
 const minAge = 24 * time.Hour
 
-// gc removes the records of jobs that ended long ago from the spool. It needs
-// the right to write there: root, or the daemon's user.
+// gc removes the records of jobs that ended long ago from the spool, and what was
+// not used for as long from the cache. It needs the right to write there: root,
+// or the daemon's user.
 func (c *client) gc(args []string) error {
 	set := c.flags("gc")
 	dry := set.Bool("dry-run", false, "say what would be removed, and remove nothing")
@@ -30,8 +32,17 @@ func (c *client) gc(args []string) error {
 	if err != nil {
 		return err
 	}
-	removed, err := spool.Retire(v.root, time.Now().Add(-age), *dry)
+	_, cacheDir, err := c.places()
 	if err != nil {
+		return err
+	}
+	before := time.Now().Add(-age)
+	removed, err := spool.Retire(v.root, before, *dry)
+	unused, failed := cache.Retire(cacheDir, before, *dry)
+	for _, k := range unused {
+		removed = append(removed, cache.DirName+"/"+string(k))
+	}
+	if err = errors.Join(err, failed); err != nil {
 		err = fmt.Errorf("gc: %w (root and the daemon's user may remove records)", err)
 	}
 	if c.format == formatJSON {

@@ -38,7 +38,8 @@ Usage: uredit [--spool DIR] [-o table|json] COMMAND ...
   drain [HOST]                  the same, and what runs there goes on elsewhere
   resume [HOST]                 take back pause and drain
   gc [--dry-run] [--days N]     remove the spool's records of jobs that ended more
-                                than N (30) days ago, never results (admins)
+                                than N (30) days ago, and what the cache was not
+                                asked for since; never results (admins)
   validate FILE...              check request files; - reads standard input
 
 JOB is a job_id, the spool's own token of a job, an output_dir, or the path of

@@ -14,9 +14,6 @@ import (
 // from this one's by some of it.
 const silent = 2 * time.Minute
 
-// hostSilent is the state of a host that was silent for so long.
-const hostSilent = "silent"
-
 // overview is the spool at one moment.
 type overview struct {
 	Spool     string     `json:"spool"`
@@ -33,11 +30,9 @@ type overview struct {
 // hostLine is one daemon.
 type hostLine struct {
 	Host  string    `json:"host"`
-	State string    `json:"state"` // run, drain, or hostSilent
+	State string    `json:"state"` // run, drain, or silent
 	Beat  time.Time `json:"beat"`  // by its own clock
 	Busy  int       `json:"busy"`
-	// Remark is what does not work on the host, "" when all does.
-	Remark string `json:"remark,omitempty"`
 }
 
 // runLine is one job that runs.
@@ -164,9 +159,9 @@ func (v view) hosts(now time.Time, busy map[string]int) ([]hostLine, error) {
 		if err != nil {
 			continue // torn, or of a newer version
 		}
-		h := hostLine{Host: i.Host, State: b.State, Beat: b.Wall, Busy: busy[i.Host], Remark: b.Remark}
+		h := hostLine{Host: i.Host, State: b.State, Beat: b.Wall, Busy: busy[i.Host]}
 		if now.Sub(b.Wall) > silent {
-			h.State = hostSilent
+			h.State = "silent"
 		}
 		list = append(list, h)
 	}
@@ -184,7 +179,7 @@ func (c *client) screen(o overview, live bool) error {
 		fmt.Sprintf("%-20s %-7s %5s  %s", "HOST", "STATE", "BUSY", "HEARTBEAT"),
 	}
 	for _, h := range o.Hosts {
-		lines = append(lines, strings.TrimRight(fmt.Sprintf("%-20s %-7s %5d  %s ago  %s", h.Host, h.State, h.Busy, age(h.Beat, o.At), firstLine(h.Remark)), " "))
+		lines = append(lines, fmt.Sprintf("%-20s %-7s %5d  %s ago", h.Host, h.State, h.Busy, age(h.Beat, o.At)))
 	}
 	if len(o.Hosts) == 0 {
 		lines = append(lines, "no daemon: nothing runs until one is started")

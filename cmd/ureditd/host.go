@@ -115,6 +115,7 @@ func (h *host) versions() map[string]string {
 type engine struct {
 	*pipeline.Engine
 	name string
+	kind string
 	host *host
 }
 
@@ -145,6 +146,7 @@ func (h *host) engine(device string, share int) (*engine, error) {
 			Fits: d.Fits, Warm: d.Warm(), Batch: d.Batch(),
 		},
 		name: device,
+		kind: d.Kind(),
 		host: h,
 	}, nil
 }
@@ -164,6 +166,9 @@ func (h *host) engines() ([]*engine, error) {
 
 // Device implements daemon.Engine.
 func (e *engine) Device() string { return e.name }
+
+// Provider implements daemon.Engine.
+func (e *engine) Provider() string { return e.kind }
 
 // Models implements daemon.Engine. A folder that the request named itself has
 // no manifest here; it is known by its path.

@@ -53,6 +53,7 @@ func (s *site) build(config ...string) {
 		"settle: 200ms",
 		"drain_timeout: 20s",
 		"threads: 1",
+		"cache: {size: 0}", // jobs that are alike are done each
 	}, config))
 }
 

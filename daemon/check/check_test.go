@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"uredit/daemon/cache"
 	"uredit/daemon/config"
 	"uredit/daemon/spool"
 )
@@ -29,6 +30,7 @@ func newSite(t *testing.T) *site {
 	s := &site{t: t, dir: t.TempDir(), host: This(), cfg: config.Default()}
 	s.cfg.Root = s.mkdir("spool")
 	s.cfg.Roots = []string{s.cfg.Root, s.mkdir("videos")}
+	s.cfg.Cache.Dir = filepath.Join(s.cfg.Root, cache.DirName)
 	s.cfg.RuntimeDir, s.cfg.StateDir = s.mkdir("run"), s.mkdir("state")
 	s.host.Environ = nil
 	s.host.Mounts, s.host.Sysctl = filepath.Join(s.dir, "mountinfo"), s.mkdir("sys/fs/inotify/../..")
@@ -173,6 +175,16 @@ func TestBrokenSetUps(t *testing.T) {
 			func(s *site) { s.cfg.Roots[1] = s.mkdir("clips") }},
 		{"runtime_dir is a file", Error, "runtime_dir", "is not a directory", "remove the file",
 			func(s *site) { s.remove("run"); s.write("run", "x") }, func(s *site) { s.remove("run") }},
+		{"cache below nothing", Warning, "cache", "no result will be kept", "install -d -m 700",
+			func(s *site) { s.cfg.Cache.Dir = s.path("fast/cache") }, func(s *site) { s.mkdir("fast") }},
+		{"cache of another user", Warning, "cache", "may not write", "or cache: {size: 0}",
+			func(s *site) {
+				s.cfg.Cache.Dir = s.mkdir("cache")
+				s.host.Access = func(p string, _ uint32) error {
+					return map[string]error{s.path("cache"): unix.EACCES}[p]
+				}
+			},
+			func(s *site) { s.cfg.Cache.Size = 0 }},
 		{"state_dir on the share", Warning, "state_dir", "network file system", "this host's own disk",
 			func(s *site) { s.host.Remote = func(p string) bool { return p == s.path("state") } },
 			func(s *site) { s.cfg.StateDir = s.path("run") }},

@@ -74,6 +74,7 @@ func (h *Host) ask(r *Report, c *config.Config) {
 			h.root(r, root)
 		}
 	}
+	h.cache(r, c)
 	h.local(r, "runtime_dir", c.RuntimeDir)
 	h.local(r, "state_dir", c.StateDir)
 	h.models(r, c)

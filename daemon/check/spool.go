@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"uredit/daemon/cache"
+	"uredit/daemon/config"
 	"uredit/daemon/spool"
 )
 
@@ -54,6 +56,28 @@ func (h *Host) spool(r *Report, root string) {
 	h.directory(r, "spool", root)
 	if len(r.Findings) == before {
 		r.OK("spool", "%s", root)
+	}
+}
+
+// cache looks whether results can be kept. Jobs do not depend on it.
+func (h *Host) cache(r *Report, c *config.Config) {
+	usual := filepath.Join(c.Root, cache.DirName)
+	if _, err := os.Lstat(usual); c.Cache.Size == 0 || c.Cache.Dir == usual && err != nil {
+		return // off, or to be made in the spool, which is looked at
+	}
+	dir, hint := c.Cache.Dir, "install -d -m 700 -o uredit -g uredit "+c.Cache.Dir+", or cache: {size: 0} for none"
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		dir = filepath.Dir(dir) // it is made, its parents are not
+		info, err = os.Stat(dir)
+	}
+	switch {
+	case err != nil:
+		r.Warn("cache", hint, "no result will be kept: %v", err)
+	case !info.IsDir() || h.Access(dir, unix.W_OK|unix.X_OK) != nil:
+		r.Warn("cache", hint, "no result will be kept: the daemon may not write in %s", dir)
+	default:
+		r.OK("cache", "%s, %d MB at most", c.Cache.Dir, c.Cache.Size)
 	}
 }
 

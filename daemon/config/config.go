@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"uredit/daemon/cache"
 )
 
 // Config is everything that an administrator decides.
@@ -39,7 +41,14 @@ type Config struct {
 	Admins       []string          // users whose markers count for every job, beside root
 	Markers      string            // MarkersOwner or MarkersAnyone
 	Metrics      string            // HOST:PORT of /metrics, /livez and /readyz; "" for none
+	Cache        Cache
 	Log          Log
+}
+
+// Cache is where results of jobs are kept for others that ask for the same.
+type Cache struct {
+	Dir  string // the daemon's own directory; Root/cache by default
+	Size int    // megabytes; 0 for no cache
 }
 
 // Log is where the daemon's own log goes. Jobs have logs of their own.
@@ -74,6 +83,7 @@ func Default() Config {
 		Settle:       time.Second,
 		DrainTimeout: 30 * time.Second,
 		Markers:      MarkersOwner,
+		Cache:        Cache{Size: 10_000},
 		Log:          Log{Level: "info", MaxSize: 100, MaxBackups: 5, MaxAge: 30},
 	}
 	c.complete()
@@ -87,6 +97,9 @@ func (c *Config) complete() {
 	}
 	if len(c.ModelRoots) == 0 && c.Bundle != Builtin {
 		c.ModelRoots = []string{c.Bundle}
+	}
+	if c.Cache.Dir == "" {
+		c.Cache.Dir = filepath.Join(c.Root, cache.DirName)
 	}
 }
 

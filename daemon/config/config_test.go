@@ -95,6 +95,7 @@ func TestParse(t *testing.T) {
 	want := Default()
 	want.Root, want.Roots, want.Bundle, want.ModelRoots = "/s", []string{"/s"}, "/m", []string{"/m"}
 	want.Devices, want.PollInterval, want.Log.Level = []string{"cuda:0", "cpu"}, 250*time.Millisecond, "debug"
+	want.Cache.Dir = "/s/cache"
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
@@ -110,6 +111,9 @@ func TestParseFaults(t *testing.T) {
 c.yaml:3: log.max_age: -1 is negative (hint: 0 keeps files for ever)
 c.yaml:4: log.max_backups: -2 is negative (hint: 0 keeps all files)
 c.yaml:5: log.file: "x" is not absolute (hint: write the whole path, from / on)`},
+		{"cache:\n  dir: x\n  size: -1\n", `c.yaml:2: cache.dir: "x" is not absolute (hint: write the whole path, from / on)
+c.yaml:3: cache.size: -1 is negative (hint: the unit is a megabyte; 0 turns the cache off)`},
+		{"cache:\n  sice: 1\n", "c.yaml:2: cache.sice: no such key (hint: did you mean size?)"},
 		{"log: loud\n", `c.yaml:1: log: text "loud" stands where keys and values are wanted (hint: write  log: {key: value})`},
 		{"root: spool\nroots: [/a, b]\n", `c.yaml:1: root: "spool" is not absolute (hint: write the whole path, from / on)
 c.yaml:2: roots: "b" is not absolute (hint: write the whole path, from / on)`},

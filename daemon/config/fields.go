@@ -38,6 +38,8 @@ func (c *Config) fields() []field {
 		{key: "admins", dst: &c.Admins, live: true},
 		{key: "markers", dst: &c.Markers, live: true},
 		{key: "metrics", dst: &c.Metrics},
+		{key: "cache.dir", dst: &c.Cache.Dir},
+		{key: "cache.size", dst: &c.Cache.Size},
 		{key: "log.file", dst: &c.Log.File},
 		{key: "log.level", dst: &c.Log.Level, live: true},
 		{key: "log.max_size", dst: &c.Log.MaxSize},

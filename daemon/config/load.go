@@ -77,24 +77,27 @@ func build(m *document.Mapping, env func(string) (string, bool)) (c Config, orig
 		return value, name, ok && value != ""
 	})
 	c = Default()
-	c.Roots, c.ModelRoots = nil, nil
-	log := m.Mapping("log")
+	c.Roots, c.ModelRoots, c.Cache.Dir = nil, nil, ""
+	sections := map[string]*document.Mapping{"": m, "cache": m.Mapping("cache"), "log": m.Mapping("log")}
 	origins = map[string]string{}
 	for _, f := range c.fields() {
-		name, from := f.key, m
-		if under, ok := strings.CutPrefix(f.key, "log."); ok {
-			name, from = under, log
+		section, name, nested := strings.Cut(f.key, ".")
+		if !nested {
+			section, name = "", f.key
 		}
+		from := sections[section]
 		f.read(from, name)
 		if origin := from.Origin(name); origin != "" {
 			origins[f.key] = origin
 		}
 	}
 	c.check(m)
-	c.Log.check(log)
+	c.Cache.check(sections["cache"])
+	c.Log.check(sections["log"])
 	c.complete()
-	log.Unknown(nil)
-	m.Unknown(nil)
+	for _, section := range []string{"cache", "log", ""} {
+		sections[section].Unknown(nil)
+	}
 	if list := m.Faults(); len(list) > 0 {
 		return Config{}, nil, Faults(list)
 	}
@@ -154,6 +157,15 @@ func (c *Config) check(m *document.Mapping) {
 
 // device matches a device as the engine names it.
 var device = regexp.MustCompile(`^(cpu|(cuda|tensorrt)(:(0|[1-9][0-9]?))?)$`)
+
+func (c *Cache) check(m *document.Mapping) {
+	if c.Dir != "" {
+		absolute(m, "dir", c.Dir)
+	}
+	if c.Size < 0 {
+		m.Fault("size", fmt.Sprintf("%d is negative", c.Size), "the unit is a megabyte; 0 turns the cache off")
+	}
+}
 
 func (l *Log) check(m *document.Mapping) {
 	if l.File != "" {

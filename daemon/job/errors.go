@@ -19,6 +19,7 @@ const (
 	CodeOutputIsInput   = "output_is_input"    // the output would replace the input
 	CodeInputMissing    = "input_missing"      // no such file
 	CodeInputUnreadable = "input_unreadable"   // a directory, a device, no permission, no video
+	CodeInputChanged    = "input_changed"      // it was written to while the job ran
 	CodeOutputMissing   = "output_missing"     // output_dir is not there and may not be made
 	CodeRootMissing     = "root_missing"       // a root is not there: a share that is not mounted
 	CodeUnwritable      = "output_unwritable"

@@ -79,6 +79,8 @@ func (r *Request) fields() []field {
 		{"video_preset", "video-preset", "`speed` of the encoder, ultrafast to veryslow", &r.VideoPreset},
 		{"hdr", "hdr", "`what` to do with an HDR input: refuse or tonemap", &r.HDR},
 		{"overwrite", "overwrite", "replace output files that no job wrote", &r.Overwrite},
+		{"fresh", "fresh", "make everything anew, whatever earlier jobs made", &r.Fresh},
+		{"reuse_masks", "no-reuse-masks", "find the masks anew, also where an earlier job found the same", &r.ReuseMasks},
 		{"priority", "priority", "`place` in the spool's queue, 0 (last) to 9 (first)", &r.Priority},
 
 		{"extra.model_path", "model-path", "Instruct-Pix2Pix `folder`, or one of the model_aliases", &r.Extra.ModelPath},

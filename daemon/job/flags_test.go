@@ -36,7 +36,7 @@ func TestFlagOfEveryKey(t *testing.T) {
 		"Feather": "--feather=1", "CropPadding": "--crop-padding=1", "EditSize": "--edit-size=64", "ApplySmoothing": "--no-smoothing",
 		"Smoothing": "--smoothing=classic", "SmoothingWindow": "--smoothing-window=1", "SmoothingAlpha": "--smoothing-alpha=1",
 		"VideoCodec": "--video-codec=hevc", "VideoCRF": "--video-crf=1", "VideoPreset": "--video-preset=slow", "HDR": "--hdr=tonemap",
-		"Priority": "--priority=1", "Overwrite": "--overwrite", "Extra": "--sam-path=x",
+		"Priority": "--priority=1", "Overwrite": "--overwrite", "Fresh": "--fresh", "ReuseMasks": "--no-reuse-masks", "Extra": "--sam-path=x",
 	}
 	usual, _, err := job.Parse("r.yaml", []byte(valid))
 	if err != nil {

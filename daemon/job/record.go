@@ -38,13 +38,14 @@ type Record struct {
 	FinishedAt time.Time         `json:"finished_at,omitzero"`
 	ETASeconds *float64          `json:"eta_seconds"` // nil while it cannot be known
 	Stages     []StageTime       `json:"stages"`
-	Params     Request           `json:"params"`             // every default filled in
-	Seed       uint64            `json:"seed"`               // the seed in effect
-	Models     map[string]string `json:"models,omitempty"`   // file of the bundle to sha256
-	Versions   map[string]string `json:"versions,omitempty"` // uredit, onnxruntime, opencv, ffmpeg
-	Input      json.RawMessage   `json:"input,omitempty"`    // what the probe found in the input
-	Output     json.RawMessage   `json:"output,omitempty"`   // the same of the output
-	Files      []string          `json:"files"`              // names in output_dir that this job wrote
+	Params     Request           `json:"params"`               // every default filled in
+	Seed       uint64            `json:"seed"`                 // the seed in effect
+	Models     map[string]string `json:"models,omitempty"`     // file of the bundle to sha256
+	Versions   map[string]string `json:"versions,omitempty"`   // uredit, onnxruntime, opencv, ffmpeg
+	Input      json.RawMessage   `json:"input,omitempty"`      // what the probe found in the input
+	Output     json.RawMessage   `json:"output,omitempty"`     // the same of the output
+	FromCache  *FromCache        `json:"from_cache,omitempty"` // nil where everything was made anew
+	Files      []string          `json:"files"`                // names in output_dir that this job wrote
 	Warnings   []Warning         `json:"warnings"`
 	// Failure takes the place of Status.Error: in the record "error" is an
 	// object with its parts, in status.json one sentence.
@@ -59,6 +60,24 @@ type StageTime struct {
 	Frames    int       `json:"frames"`
 	FPS       float64   `json:"fps"` // frames a second over the stage so far
 }
+
+// FromCache says which earlier job made what a job used again.
+type FromCache struct {
+	What   CachePart `json:"what"`
+	JobID  string    `json:"job_id"`
+	Token  string    `json:"token"` // the spool's name of that job
+	Host   string    `json:"host"`
+	MadeAt time.Time `json:"made_at"`
+}
+
+// CachePart is what of an earlier job is used again.
+type CachePart string
+
+// The parts of a job that another may use.
+const (
+	CachedResult CachePart = "result" // everything: nothing was computed
+	CachedMasks  CachePart = "masks"  // what the first pass found
+)
 
 // Warning is something that the user should know about a job that goes on.
 type Warning struct {

@@ -112,6 +112,12 @@ type Request struct {
 	// Overwrite allows to replace an output file that no job wrote. Default
 	// false.
 	Overwrite bool `json:"overwrite"`
+	// Fresh makes everything anew: nothing of what an earlier job made is used.
+	// Default false.
+	Fresh bool `json:"fresh"`
+	// ReuseMasks allows to take over the masks that an earlier job found in the
+	// same input for the same words. Default true.
+	ReuseMasks bool `json:"reuse_masks"`
 	// Extra is what the old worker's callers pass beside.
 	Extra Extra `json:"extra"`
 }
@@ -146,6 +152,7 @@ func Default() Request {
 		VideoPreset:        "medium",
 		HDR:                "refuse",
 		Priority:           5,
+		ReuseMasks:         true,
 	}
 }
 

@@ -29,6 +29,14 @@ type Metrics struct {
 	rejected  map[string]uint64 // by code
 	requeued  uint64
 	stages    map[job.State]*stage
+	asked     map[asked]uint64 // looks into the cache
+	cached    int64            // bytes in the cache; -1 while nobody said
+}
+
+// asked is a kind of look into the cache.
+type asked struct {
+	part   job.CachePart
+	answer string
 }
 
 // stage is what is known of one stage over all jobs.
@@ -40,7 +48,8 @@ type stage struct {
 // New returns Metrics of a program that is made of the given versions, by the
 // name of each part.
 func New(versions map[string]string) *Metrics {
-	m := &Metrics{build: versions, ended: map[job.Outcome]uint64{}, rejected: map[string]uint64{}, stages: map[job.State]*stage{}}
+	m := &Metrics{build: versions, ended: map[job.Outcome]uint64{}, rejected: map[string]uint64{}, stages: map[job.State]*stage{},
+		asked: map[asked]uint64{}, cached: -1}
 	for _, o := range []job.Outcome{job.OutcomeFinished, job.OutcomeFailed, job.OutcomeCancelled, job.OutcomeRejected} {
 		m.ended[o] = 0 // a rate needs a first sample
 	}
@@ -82,6 +91,20 @@ func (m *Metrics) StageEnded(t job.StageTime) {
 	}
 	s.frames += uint64(max(0, t.Frames))
 	s.took.add(t.EndedAt.Sub(t.StartedAt).Seconds())
+}
+
+// CacheAsked implements daemon.Meter.
+func (m *Metrics) CacheAsked(part job.CachePart, answer string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked[asked{part, answer}]++
+}
+
+// CacheHolds implements daemon.Meter.
+func (m *Metrics) CacheHolds(bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cached = bytes
 }
 
 // bounds are the upper ends of the histogram's buckets, in seconds.
@@ -135,9 +158,23 @@ func (m *Metrics) Write(out io.Writer) error {
 		t.sample("uredit_inbox_rejected_total", float64(m.rejected[code]), "reason", code)
 	}
 	t.one("uredit_jobs_requeued_total", "counter", "Attempts that went back into the queue.", float64(m.requeued))
+	m.writeCache(t)
 	m.writeStages(t)
 	_, err := io.WriteString(out, t.String())
 	return err
+}
+
+func (m *Metrics) writeCache(t *text) {
+	if m.cached >= 0 {
+		t.one("uredit_cache_bytes", "gauge", "What the cache of results holds, as this host last knew.", float64(m.cached))
+	}
+	t.head("uredit_cache_requests_total", "counter", "Looks for what an earlier job made, by what was asked for and the answer.")
+	kinds := slices.SortedFunc(maps.Keys(m.asked), func(a, b asked) int {
+		return cmp.Or(cmp.Compare(a.part, b.part), cmp.Compare(a.answer, b.answer))
+	})
+	for _, k := range kinds {
+		t.sample("uredit_cache_requests_total", float64(m.asked[k]), "part", string(k.part), "answer", k.answer)
+	}
 }
 
 func (m *Metrics) writeStages(t *text) {

@@ -19,6 +19,10 @@ func TestWrite(t *testing.T) {
 	m.JobEnded(job.OutcomeFinished, "")
 	m.JobEnded(job.OutcomeRejected, "too_large")
 	m.JobRequeued()
+	m.CacheAsked(job.CachedMasks, "miss")
+	m.CacheAsked(job.CachedResult, "hit")
+	m.CacheAsked(job.CachedResult, "hit")
+	m.CacheHolds(12345)
 	at := time.Now()
 	for _, d := range []time.Duration{time.Second, 2 * time.Second, 10 * time.Hour} {
 		m.StageEnded(job.StageTime{Name: job.Editing, StartedAt: at, EndedAt: at.Add(d), Frames: 100})
@@ -32,6 +36,7 @@ func TestWrite(t *testing.T) {
 		`uredit_devices 2`, `uredit_jobs{status="running"} 1`, `uredit_jobs{status="queued"} 5`, `uredit_paused 1`, `uredit_troubles 3`,
 		`uredit_queue_oldest_seconds 3600.`, `uredit_jobs_total{outcome="finished"} 2`, `uredit_jobs_total{outcome="failed"} 0`,
 		`uredit_inbox_rejected_total{reason="too_large"} 1`, `uredit_jobs_requeued_total 1`, `uredit_frames_total{stage="editing"} 300`,
+		`uredit_cache_bytes 12345`, `uredit_cache_requests_total{part="result",answer="hit"} 2`, `uredit_cache_requests_total{part="masks",answer="miss"} 1`,
 		`uredit_job_stage_duration_seconds_bucket{stage="editing",le="1"} 1`,
 		`uredit_job_stage_duration_seconds_bucket{stage="editing",le="5"} 2`,
 		`uredit_job_stage_duration_seconds_bucket{stage="editing",le="14400"} 2`,

@@ -217,6 +217,18 @@ func (r *Reporter) Models(hashes map[string]string) {
 	r.touch()
 }
 
+// FromCache records that what an earlier job made is used again.
+func (r *Reporter) FromCache(from job.FromCache) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over || r.record.FromCache != nil && *r.record.FromCache == from {
+		return
+	}
+	r.log.Info("taking over what an earlier job made", "what", from.What, "job_id", from.JobID, "job", from.Token, "host", from.Host, "made_at", from.MadeAt)
+	r.record.FromCache = &from
+	r.touch()
+}
+
 // Input records what the probe found in the input.
 func (r *Reporter) Input(probe json.RawMessage) {
 	r.mu.Lock()

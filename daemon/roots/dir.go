@@ -159,7 +159,7 @@ func (d *Dir) MkdirShared(name string, perm fs.FileMode) error {
 // admit refuses an opened directory that is reserved, by whatever links its
 // path came there.
 func (s *Set) admit(dir *os.Root, path string) (*Dir, error) {
-	if len(s.reserved) > 0 {
+	if len(s.reserved)+len(s.private) > 0 {
 		real, err := openedPath(dir)
 		if err != nil {
 			dir.Close()
@@ -210,11 +210,10 @@ func (d *Dir) SameFile(name string, f *os.File) (bool, error) {
 // regularLimit is more than any file of a job's records takes, in bytes.
 const regularLimit = 16 << 20
 
-// ReadRegular reads a small regular file whose place belongs to users: a pipe,
-// a device or a link there is an error, not something to wait for or to follow,
-// and so is a file of over 16 MiB.
+// ReadRegular reads a small regular file whose place belongs to users, as
+// OpenRegular opens it; one of over 16 MiB is an error.
 func (d *Dir) ReadRegular(name string) ([]byte, error) {
-	f, err := d.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	f, err := d.OpenRegular(name)
 	if err != nil {
 		return nil, err
 	}
@@ -223,8 +222,25 @@ func (d *Dir) ReadRegular(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > regularLimit {
-		return nil, fmt.Errorf("read %s: it is no small regular file", name)
+	if info.Size() > regularLimit {
+		return nil, fmt.Errorf("read %s: it is no small file", name)
 	}
 	return io.ReadAll(io.LimitReader(f, regularLimit))
+}
+
+// OpenRegular opens a regular file whose place belongs to users: a pipe, a device
+// or a link there is an error, not something to wait for or to follow.
+func (d *Dir) OpenRegular(name string) (*os.File, error) {
+	f, err := d.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("open %s: it is no regular file", name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }

@@ -12,7 +12,8 @@ import (
 const inputKey = "input_video_path"
 
 // OpenInput opens a regular file for reading. Anything else (a directory, a
-// device, a named pipe) is refused without being opened or waited for.
+// device, a named pipe) is refused without being opened or waited for; so is what
+// lies in a directory of Reserve.
 func (s *Set) OpenInput(path string) (*os.File, error) {
 	handle, rel, err := s.open(inputKey, path)
 	if err != nil {
@@ -36,11 +37,32 @@ func (s *Set) OpenInput(path string) (*os.File, error) {
 	if err == nil {
 		err = regular(path, info)
 	}
+	if err == nil {
+		err = s.public(path, f)
+	}
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// public refuses an opened file in a directory that is the daemon's own, by
+// whatever links its path came there.
+func (s *Set) public(path string, f *os.File) error {
+	if len(s.private) == 0 {
+		return nil
+	}
+	real, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	if err != nil {
+		return fmt.Errorf("open input %s: %w", path, err)
+	}
+	if private, is := s.privateTo(real); is {
+		return &job.Error{Code: job.CodePathOutside, Key: inputKey,
+			Message: fmt.Sprintf("%s gives no inputs: %s belongs to the daemon", path, private),
+			Hint:    "name a file of your own"}
+	}
+	return nil
 }
 
 func regular(path string, info fs.FileInfo) error {

@@ -17,6 +17,7 @@ import (
 type Set struct {
 	roots    []root
 	reserved []string // real paths of directories that take no outputs
+	private  []string // real paths of directories that take no outputs and give no inputs
 
 	mu  sync.Mutex
 	ids map[string]string // what each root shows in IDName, by its path
@@ -51,6 +52,19 @@ func Open(dirs []string, reserved ...string) (*Set, error) {
 		s.reserved = append(s.reserved, RealPath(filepath.Clean(dir)))
 	}
 	return s, nil
+}
+
+// Reserve keeps inputs and outputs out of a directory of the daemon's own: an
+// absolute path. It is to be called before the set is used.
+func (s *Set) Reserve(dir string) { s.private = append(s.private, RealPath(filepath.Clean(dir))) }
+
+// privateTo returns the directory of Reserve that a real path lies in.
+func (s *Set) privateTo(path string) (string, bool) {
+	i := slices.IndexFunc(s.private, func(dir string) bool { _, inside := beneath(dir, path); return inside })
+	if i < 0 {
+		return "", false
+	}
+	return s.private[i], true
 }
 
 // Dirs returns the roots as they were given.
@@ -124,7 +138,7 @@ func (s *Set) reservedBy(dir string) (string, bool) {
 		return inside || dir == filepath.Dir(r)
 	})
 	if i < 0 {
-		return "", false
+		return s.privateTo(dir)
 	}
 	return s.reserved[i], true
 }

@@ -92,9 +92,7 @@ func (s *Spool) releaseOutput(dir fileSystem, job string) error {
 		return fmt.Errorf("release output_dir: %w", err)
 	}
 	// Not empty means that something else is kept there.
-	if err := dir.Remove(WorkDir); err != nil && transient(err) {
-		return fmt.Errorf("release output_dir: %w", err)
-	}
+	_ = dir.Remove(WorkDir)
 	return nil
 }
 
@@ -166,11 +164,10 @@ func (s *Spool) release(root fileSystem, name, job string) error {
 		}
 		return err
 	}
-	holder, spool, err = readReservation(root, aside)
-	if err != nil || holder != job || spool != s.format.ID {
+	if holder, spool, err := readReservation(root, aside); err != nil || holder != job || spool != s.format.ID {
 		if back := root.Link(aside, name); back != nil {
 			return errors.Join(err, back)
 		}
 	}
-	return errors.Join(err, root.Remove(aside), syncDir(root, path.Dir(name)))
+	return errors.Join(root.Remove(aside), syncDir(root, path.Dir(name)))
 }

@@ -65,6 +65,22 @@ func (c card) fits(device string, bytes int64) error {
 
 func size(bytes int64) string { return fmt.Sprintf("%.1f GB", float64(bytes)/gigabyte) }
 
+// Kind names what computes: the execution provider and, where the driver says it,
+// the card's product name. Equal cards are of one kind.
+func (d *Device) Kind() string {
+	kind := "cpu"
+	switch {
+	case d.trt:
+		kind = "tensorrt"
+	case d.cuda >= 0:
+		kind = "cuda"
+	}
+	if c, known := d.card(); known {
+		kind += " " + c.name
+	}
+	return kind
+}
+
 // Batch returns how many frames the device should edit at once: 1 on the CPU, more
 // on a card with much free memory.
 func (d *Device) Batch() int {

@@ -89,6 +89,18 @@ func TestFits(t *testing.T) {
 	}
 }
 
+func TestKind(t *testing.T) {
+	if got := cpu(t).Kind(); got != "cpu" {
+		t.Errorf("the CPU is of the kind %q", got)
+	}
+	// No such card is needed to tell one provider from the other.
+	for want, d := range map[string]*Device{"cuda": {cuda: 99}, "tensorrt": {cuda: 99, trt: true}} {
+		if got := d.Kind(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestBatchByMemory(t *testing.T) {
 	for free, want := range map[int64]int{2e9: 1, 15e9: 2, 24e9: 2, 79e9: 4} {
 		if got := (card{free: free}).batch(); got != want {

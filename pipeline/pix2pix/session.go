@@ -41,15 +41,12 @@ type Session struct {
 
 	single [1]Picture // of Edit
 
-	ahead ahead // noise
-
-	networks, scheduler, waited time.Duration
+	networks, scheduler, noises time.Duration
 }
 
 // Start encodes the prompts and plans the steps.
 func (e *Editor) Start(ctx context.Context, p Params) (*Session, error) {
 	s := &Session{editor: e}
-	s.ahead = newAhead(s.drawNow)
 	name := p.Scheduler
 	if name == "" {
 		name, _ = e.options.scheduler()
@@ -93,11 +90,10 @@ func (s *Session) Batches() bool {
 	return !s.stream && u.sample.Shape[0] < 0 && u.text.Shape[0] < 0 && u.noise.Shape[0] < 0
 }
 
-// Times returns how long the networks ran, how long the host worked on schedule
-// and guidance, and how long it waited for noise that was not complete when the
-// network was, since Start.
+// Times returns how long the networks ran and how long the host worked on
+// schedule and guidance, and on noise, since Start.
 func (s *Session) Times() (networks, scheduler, noise time.Duration) {
-	return s.networks, s.scheduler, s.waited
+	return s.networks, s.scheduler, s.noises
 }
 
 // encodePrompts fills the rows of the prompt: the prompt itself, then the
@@ -161,11 +157,10 @@ func (s *Session) EditBatch(ctx context.Context, pictures []Picture, width, heig
 		return fmt.Errorf("edit: %w", err)
 	}
 	s.use(len(pictures), area{channels: e.channels, height: height / e.factor, width: width / e.factor})
-	s.drawAhead(s.latents, 0, pictures)
-	err := s.encode(ctx, pictures)
-	s.await()
-	if err != nil {
-		return err
+	for i, p := range pictures {
+		if err := s.encodePicture(ctx, p.Source, i); err != nil {
+			return err
+		}
 	}
 	if err := s.denoise(ctx, pictures); err != nil {
 		return err
@@ -216,16 +211,6 @@ func (s *Session) run(ctx context.Context, m tensor.Model, in, out []*tensor.Ten
 	err := m.Run(ctx, in, out)
 	s.networks += time.Since(begin)
 	return err
-}
-
-// encode puts the latents of all pictures into the UNet's input.
-func (s *Session) encode(ctx context.Context, pictures []Picture) error {
-	for i, p := range pictures {
-		if err := s.encodePicture(ctx, p.Source, i); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // encodePicture puts the latents of picture i into each of its rows of the UNet's

@@ -64,6 +64,24 @@ func (c *chaos) kill(h *chaosHost) {
 	}
 }
 
+// tidyUp starts everybody anew, who then tidies up what was left after the records
+// by those that were killed, or whose answers were lost. The answers may get lost
+// again.
+func (c *chaos) tidyUp() {
+	for range 3 {
+		for _, h := range c.hosts {
+			c.kill(h)
+		}
+		c.revive(true)
+		for range 100 {
+			<-time.After(100 * time.Millisecond)
+			if c.seen.tidy() {
+				return
+			}
+		}
+	}
+}
+
 // signal sends one to a host that runs.
 func (h *chaosHost) signal(s syscall.Signal) {
 	if h.cmd != nil {

@@ -237,17 +237,7 @@ func (c *chaos) finish() {
 		<-time.After(100 * time.Millisecond)
 		c.freeze(false)
 	}
-	// Who starts anew tidies up what the killed ones left after their records.
-	for _, h := range c.hosts {
-		c.kill(h)
-	}
-	c.revive(true)
-	for range 300 {
-		<-time.After(100 * time.Millisecond)
-		if c.seen.tidy() {
-			break
-		}
-	}
+	c.tidyUp()
 	c.freeze(true)
 }
 

@@ -204,7 +204,7 @@ func (s *Spool) checkFileSystem() error {
 		if err := createFile(s.root, from, 0o644); err != nil {
 			return fmt.Errorf("try to write: %w", err)
 		}
-		err := atomicfile.Rename(s.root, from, to)
+		err := atomicfile.RenameOwn(s.root, from, to)
 		if err != nil {
 			s.root.Remove(from)
 		}

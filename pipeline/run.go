@@ -65,6 +65,10 @@ func (r *run) probe(ctx context.Context) error {
 		return err
 	}
 	r.warn(r.editor.Warnings()...)
+	// Before the masks of a long video are made, not after.
+	if err := r.editor.Check(r.spec.EditPrompt); err != nil {
+		return err
+	}
 	return ctx.Err()
 }
 

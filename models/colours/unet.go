@@ -9,18 +9,18 @@ import (
 // unet returns the graph that knows the clean latents and answers with the
 // exact noise: with x the noisy latents in sigma's space and x0 the clean ones,
 // (x-x0)/sigma. So any scheduler that is right arrives at x0, in any number of
-// steps, from any noise. detail is the slope with which a repaint keeps what is
-// lighter or darker than its surroundings, beside the slope of the tone curve.
-func unet(detail float32) ops {
+// steps, from any noise.
+func (e editor) unet() ops {
 	g := newGraph("unet")
-	sample := g.Input("sample", onnxfile.Float32, fmt.Sprint("batch ", 2*latents, " height width"))
+	n := int64(e.latents())
+	sample := g.Input("sample", onnxfile.Float32, fmt.Sprint("batch ", 2*n, " height width"))
 	step := g.Input("timestep", onnxfile.Float32, "")
-	text := g.Input("encoder_hidden_states", onnxfile.Float32, fmt.Sprint("batch ", promptLength, " ", paintWidth))
+	text := g.Input("encoder_hidden_states", onnxfile.Float32, fmt.Sprint("batch ", promptLength, " ", e.width()))
 
 	sigma := g.sigma(step)
-	noisy := g.mul(g.channels(sample, 0, latents), g.Op("Sqrt", g.add(g.mul(sigma, sigma), g.Float(1))))
-	clean := g.mul(g.cleanLatents(g.channels(sample, latents, 2*latents), text, detail), g.Float(scalingFactor))
-	g.Output("out_sample", onnxfile.Float32, fmt.Sprint("batch ", latents, " height width"),
+	noisy := g.mul(g.channels(sample, 0, n), g.Op("Sqrt", g.add(g.mul(sigma, sigma), g.Float(1))))
+	clean := g.mul(e.cleanLatents(g, g.channels(sample, n, 2*n), text), g.Float(scalingFactor))
+	g.Output("out_sample", onnxfile.Float32, fmt.Sprint("batch ", n, " height width"),
 		g.div(g.sub(noisy, clean), sigma))
 	return g
 }
@@ -39,12 +39,31 @@ func (g ops) sigma(step string) string {
 // without a picture, the picture I for one without words, and otherwise the
 // target that guidance at the default scales turns into the repaint D:
 // I + (D - imageScale*I)/textScale.
-func (g ops) cleanLatents(image, text string, detail float32) string {
-	colour := g.lastColour(text)
-	repaint := g.repaint(image, colour, detail)
+func (e editor) cleanLatents(g ops, image, text string) string {
+	repaint := g.repaint(e.cells(g, image), g.lastWord(text, isColour, 1, e.width()), e.detail)
+	if e.finish.Channels > 0 {
+		repaint = g.concat(1, repaint, e.finishLatents(g, image, text))
+	}
 	pull := g.mul(g.sub(repaint, g.mul(image, g.Float(imageScale))), g.Float(1/textScale))
 	words := g.Op("Unsqueeze", g.reduce("ReduceMax", g.textChannel(text, isWord), 1), g.Ints(3)) // [B,1,1,1]
 	return g.add(image, g.mul(pull, g.mul(words, g.hasPicture(image))))
+}
+
+// cells returns the latents of image without those of the finish.
+func (e editor) cells(g ops, image string) string {
+	if e.finish.Channels == 0 {
+		return image
+	}
+	return g.channels(image, 0, latents)
+}
+
+// finishLatents returns the vector of the word that asks for a finish, as
+// constant channels.
+func (e editor) finishLatents(g ops, image, text string) string {
+	word := g.lastWord(text, paintWidth, genericWeight, e.width())
+	// A picture has zeros there: the sum only spreads the vector.
+	return g.add(g.channels(image, latents, int64(e.latents())),
+		g.channels(word, paintWidth+1, int64(e.width())))
 }
 
 // surroundings is how far a repaint looks for what detail stands out from, in
@@ -67,17 +86,19 @@ func (g ops) hasPicture(image string) string {
 	return g.above(g.reduce("ReduceMax", g.Op("Abs", image), 1, 2, 3), 0)
 }
 
-// lastColour returns the embedding of the last token that names a colour,
-// [B,C,1,1]; zeros where there is none.
-func (g ops) lastColour(text string) string {
+// lastWord returns the embedding of the last token that has a weight above 0 in
+// a channel, [B,width,1,1]; zeros where there is none. A heavier token counts
+// before a later one if it is heavier by more than the prompt is long. least is
+// the least weight.
+func (g ops) lastWord(text string, channel int64, least float32, width int) string {
 	var order []float32
 	for i := range promptLength {
 		order = append(order, float32(i+1))
 	}
-	place := g.mul(g.textChannel(text, isColour), g.Floats([]int64{1, promptLength, 1}, order...)) // [B,T,1]
-	last := g.max(g.reduce("ReduceMax", place, 1), g.Float(1))
+	place := g.mul(g.textChannel(text, channel), g.Floats([]int64{1, promptLength, 1}, order...)) // [B,T,1]
+	last := g.max(g.reduce("ReduceMax", place, 1), g.Float(least))
 	chosen := g.float(g.Op("Equal", place, last))
-	return g.Op("Unsqueeze", g.reshape(g.reduce("ReduceSum", g.mul(text, chosen), 1), -1, paintWidth), g.Ints(2, 3))
+	return g.Op("Unsqueeze", g.reshape(g.reduce("ReduceSum", g.mul(text, chosen), 1), -1, int64(width)), g.Ints(2, 3))
 }
 
 // textChannel returns one channel of the embeddings: [B,T,1].
@@ -86,7 +107,9 @@ func (g ops) textChannel(text string, c int64) string {
 }
 
 // repaint returns the picture in a colour, cell by cell, as paint describes
-// it; without a colour the picture itself.
+// it; without a colour the picture itself. detail is the slope with which it
+// keeps what is lighter or darker than its surroundings, beside the slope of the
+// tone curve.
 func (g ops) repaint(image, colour string, detail float32) string {
 	value := func(c int64) string { return g.channels(colour, c, c+1) }
 	half := g.Float(0.5)

@@ -11,9 +11,13 @@ import (
 //go:embed words.txt
 var promptWords string
 
+// PromptWords returns words that prompts of edits have beside a colour, which mean
+// nothing to the editor.
+func PromptWords() []string { return strings.Fields(promptWords) }
+
 // allWords returns the words that get a token of their own.
 func allWords(palette []colour) []string {
-	words := strings.Fields(promptWords)
+	words := PromptWords()
 	for _, c := range palette {
 		words = append(words, c.words...)
 	}

@@ -21,7 +21,8 @@ const (
 	bundleName = "starter"
 	licence    = "Apache-2.0, the networks and what was made of them; the rest as the source of uredit. NOTICE has every source."
 	about      = "Small trained networks for a first day without the real checkpoints: finds 80 kinds of things and colours, " +
-		"and repaints them in a colour. The editor is like the built-in bundle's, analytic and not trained."
+		"and repaints them in a colour or in the style of a painting. The editor's colours are the built-in bundle's, analytic " +
+		"and not trained; its styles are a trained network."
 )
 
 // config is sam3.json: the contract "sam3-video/1" without a tracker.
@@ -42,7 +43,8 @@ type config struct {
 	Thresholds thresholds `json:"thresholds"`
 }
 
-// vocabulary is what prompts may say; the host refuses others with About.
+// vocabulary is what prompts may say, of masks in sam3.json, of edits in a file of
+// its own; the host refuses others with About.
 type vocabulary struct {
 	About      string   `json:"about"`
 	Words      []string `json:"words"`
@@ -81,7 +83,7 @@ func build(n networks, notice string) (map[string][]byte, error) {
 	if err := b.segmenter(x, s); err != nil {
 		return nil, err
 	}
-	if err := b.editor(); err != nil {
+	if err := b.editor(x, n.styles); err != nil {
 		return nil, err
 	}
 	b.files[models.ManifestName] = b.manifest()
@@ -133,9 +135,17 @@ func (b *bundle) segmenter(x *lexicon, s sources) error {
 // surroundings: fur stays fur.
 const texture = 0.8
 
-// editor writes pix2pix/.
-func (b *bundle) editor() error {
-	files, graphs, err := colours.Editor(texture)
+// editor writes pix2pix/. network paints in styles, ONNX.
+func (b *bundle) editor(x *lexicon, network []byte) error {
+	s, err := readStyles()
+	if err != nil {
+		return err
+	}
+	finish, err := s.finish(network)
+	if err != nil {
+		return err
+	}
+	files, graphs, err := colours.Editor(texture, finish)
 	if err != nil {
 		return err
 	}
@@ -145,6 +155,14 @@ func (b *bundle) editor() error {
 	for name, s := range graphs {
 		b.graphs["pix2pix/"+name] = s
 	}
+	known := s.words()
+	for _, c := range x.colours {
+		known = append(known, c.words...)
+	}
+	slices.Sort(known)
+	b.files["pix2pix/vocabulary.json"] = models.EncodeJSON(vocabulary{
+		About: s.about(x), Words: known, PassedOver: slices.Concat(x.words(), colours.PromptWords(), s.PassedOver),
+	})
 	return nil
 }
 

@@ -35,6 +35,7 @@ type networks struct {
 	detector []byte // boxes of 80 nouns, TensorFlow Lite
 	kinds    []byte // what each sample is, of 21 kinds, TensorFlow Lite
 	edges    []byte // one object's edges, ONNX
+	styles   []byte // 26 styles of paintings, ONNX
 }
 
 // sources are the graphs that are put together.

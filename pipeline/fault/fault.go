@@ -11,7 +11,7 @@ const (
 	InputUnreadable  = "input_unreadable"   // no video, not a video, nothing decodes
 	InputUnsupported = "input_unsupported"  // HDR without tone mapping, image with mode video, ...
 	NothingFound     = "nothing_found"      // mask_prompt named nothing in any frame
-	UnknownWords     = "unknown_words"      // mask_prompt says what the models cannot know
+	UnknownWords     = "unknown_words"      // a prompt says what the models cannot know
 	ModelMissing     = "model_missing"      // a graph or file of the bundle is not there
 	ModelInvalid     = "model_invalid"      // wrong hash, unexpected inputs, broken graph
 	ModelNotExported = "model_not_exported" // a torch checkpoint without an alias

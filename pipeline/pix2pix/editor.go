@@ -18,8 +18,9 @@ import (
 // may run at once where the models allow it.
 type Editor struct {
 	tokenizer *text.Tokenizer
-	tokens    int // the text encoder's length
-	width     int // values for each token
+	known     text.Vocabulary // all words, unless vocabulary.json says otherwise
+	tokens    int             // the text encoder's length
+	width     int             // values for each token
 	encoder   textEncoder
 	unet      unet
 	toLatents vae
@@ -35,7 +36,8 @@ type Editor struct {
 }
 
 // Open loads a folder in the layout of diffusers' ONNX exports. model_index.json
-// and scheduler may be missing. What inputs and outputs are called and how large
+// and scheduler may be missing; vocabulary.json, which diffusers does not have,
+// bounds the words of prompts. What inputs and outputs are called and how large
 // latents are is read from the graphs; small runs at load find the VAE's factor
 // and the sizes that the UNet takes.
 func Open(ctx context.Context, dir string, load tensor.Loader) (*Editor, error) {
@@ -59,12 +61,19 @@ func Open(ctx context.Context, dir string, load tensor.Loader) (*Editor, error) 
 // be a multiple of.
 func (e *Editor) Multiple() int { return e.multiple }
 
+// Check refuses a prompt that the folder says it cannot follow, by a fault of code
+// UnknownWords.
+func (e *Editor) Check(prompt string) error { return e.known.Check("edit_prompt", prompt) }
+
 // Warnings returns sentences about what the folder lacks.
 func (e *Editor) Warnings() []string { return e.warnings }
 
 func (e *Editor) openText(ctx context.Context, dir string, load tensor.Loader) error {
 	var err error
 	if e.tokenizer, err = text.Load(filepath.Join(dir, "tokenizer")); err != nil {
+		return err
+	}
+	if err := readConfig(dir, "vocabulary.json", &e.known); err != nil {
 		return err
 	}
 	g, err := openGraph(ctx, dir, textPart, load)

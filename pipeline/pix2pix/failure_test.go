@@ -103,3 +103,17 @@ func TestStartErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestVocabulary: a folder that knows some words only refuses others.
+func TestVocabulary(t *testing.T) {
+	e := newWorld(t, map[string]string{"vocabulary.json": `{"words":["a"],"passed_over":["the"],"about":"a alone"}`}).open(t)
+	for prompt, good := range map[string]bool{"the A": true, "a b": false, "the": false} {
+		_, err := e.Start(t.Context(), Params{Prompt: prompt, Steps: 1})
+		if good != (err == nil) {
+			t.Errorf("%q: %v", prompt, err)
+		}
+		if f := fault.Of(err); err != nil && (f.Code != fault.UnknownWords || !strings.Contains(f.Hint, "a alone")) {
+			t.Errorf("%q: code %s, hint %q", prompt, f.Code, f.Hint)
+		}
+	}
+}

@@ -46,6 +46,9 @@ type Session struct {
 
 // Start encodes the prompts and plans the steps.
 func (e *Editor) Start(ctx context.Context, p Params) (*Session, error) {
+	if err := e.Check(p.Prompt); err != nil {
+		return nil, err
+	}
 	s := &Session{editor: e}
 	name := p.Scheduler
 	if name == "" {

@@ -12,6 +12,7 @@ import (
 	"uredit/pipeline/fault"
 	"uredit/pipeline/resize"
 	"uredit/pipeline/segment/track"
+	"uredit/pipeline/text"
 )
 
 // configName is the file of a folder that holds what graphs cannot say.
@@ -33,9 +34,9 @@ type config struct {
 	Std       []float64 `json:"std"`
 	// Resize names the filter that brings a frame to S by S samples: one of
 	// package resize, or fast.
-	Resize     resize.Filter `json:"resize"`
-	Thresholds thresholds    `json:"thresholds"`
-	Vocabulary vocabulary    `json:"vocabulary"`
+	Resize     resize.Filter   `json:"resize"`
+	Thresholds thresholds      `json:"thresholds"`
+	Vocabulary text.Vocabulary `json:"vocabulary"`
 
 	tracker track.Config // the same file, as the tracker reads it
 }

@@ -31,7 +31,7 @@ func (d *Detector) Prompt(ctx context.Context, s string) (*Prompt, error) {
 }
 
 func (d *Detector) encode(ctx context.Context, s string) (*Prompt, error) {
-	if err := d.config.Vocabulary.check(s); err != nil {
+	if err := d.config.Vocabulary.Check("mask_prompt", s); err != nil {
 		return nil, err
 	}
 	ids, attention, cut := d.tokenizer.Encode(s, d.textLen)

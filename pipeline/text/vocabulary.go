@@ -1,4 +1,4 @@
-package segment
+package text
 
 import (
 	"fmt"
@@ -10,18 +10,19 @@ import (
 	"uredit/pipeline/fault"
 )
 
-// vocabulary is what a network with a fixed list of concepts says of itself, so
-// that a prompt beyond it is an error and no search for nothing. Without words
+// Vocabulary is what networks with a fixed list of concepts say of themselves, so
+// that a prompt beyond it is an error and no work for nothing. Without words
 // every prompt is good.
-type vocabulary struct {
+type Vocabulary struct {
 	Words      []string `json:"words"`       // lower case; each names something, alone or with its neighbour
-	PassedOver []string `json:"passed_over"` // words without a meaning to the network
+	PassedOver []string `json:"passed_over"` // words without a meaning to the networks
 	About      string   `json:"about"`       // for users: what can be named
 }
 
-// check refuses a prompt with a word that is not known, and one that names
-// nothing. Words are runs of letters and digits.
-func (v vocabulary) check(prompt string) error {
+// Check refuses a prompt with a word that is not known, and one that names
+// nothing, by a fault of code UnknownWords. Words are runs of letters and digits.
+// key is what the request calls the prompt.
+func (v Vocabulary) Check(key, prompt string) error {
 	if len(v.Words) == 0 {
 		return nil
 	}
@@ -41,9 +42,9 @@ func (v vocabulary) check(prompt string) error {
 	switch {
 	case len(unknown) > 0:
 		return fault.New(fault.UnknownWords, hint,
-			fmt.Errorf("mask_prompt %q: the models do not know %s", prompt, strings.Join(unknown, ", ")))
+			fmt.Errorf("%s %q: the models do not know %s", key, prompt, strings.Join(unknown, ", ")))
 	case !named:
-		return fault.New(fault.UnknownWords, hint, fmt.Errorf("mask_prompt %q names nothing", prompt))
+		return fault.New(fault.UnknownWords, hint, fmt.Errorf("%s %q names nothing that the models know", key, prompt))
 	}
 	return nil
 }

@@ -68,6 +68,13 @@ func (e *scripted) act(ctx context.Context, spec pipeline.Spec, report func(pipe
 		return fmt.Errorf("edit: %w", ctx.Err())
 	case "take": // some time, with progress
 		return take(ctx, rest, report)
+	case "deaf": // one call that nothing can end
+		d, err := time.ParseDuration(rest)
+		if err != nil {
+			return err
+		}
+		<-time.After(d)
+		return ctx.Err()
 	case "panic":
 		panic("bad weights")
 	case "fault":

@@ -105,6 +105,9 @@ chaos: deps ## four daemons on one spool, 1000 jobs, 1000 kills and pauses, loca
 powercut: deps ## power cuts under four daemons on ext4 and xfs; then daemons that do not sync (root; minutes)
 	go test ./daemon -run TestPowerCut -v -timeout 2h -power.cuts $${POWER_CUTS:-100} -chaos.mutants
 
+soak: deps ## 10,000 jobs through one daemon: nothing of them is left in it (ten minutes)
+	go test ./daemon -run TestSoak -v -timeout 1h -soak.jobs $${SOAK_JOBS:-10000}
+
 NFS := $(BUILD)/nfs
 nfs: deps ## the chaos over NFS 4.2 and 3: lost replies, server restarts (root; a quarter of an hour)
 	CGO_ENABLED=0 go test -c -o $(NFS)/daemon.test ./daemon
@@ -150,4 +153,4 @@ systemd: ## the package in a booted Debian: install, run, stop, reload, upgrade,
 clean: ## remove what was built
 	rm -rf bin $(BUILD)
 
-.PHONY: help deps packages build demo test race test-gpu memory lint parity bench chaos powercut nfs fuzz deb systemd clean
+.PHONY: help deps packages build demo test race test-gpu memory lint parity bench chaos soak powercut nfs fuzz deb systemd clean

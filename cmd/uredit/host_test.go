@@ -139,9 +139,10 @@ func record(token string, r job.Request, state job.State, fault *job.Error) erro
 		SchemaVersion: job.SchemaVersion, Token: token, Attempt: 1, Host: "gpu1", Device: "cpu", Params: r,
 		Status:    job.Status{JobID: r.JobID, Status: state, Progress: job.Fraction(state.Mark()), CurrentFrame: &frame, TotalFrames: &frames, LogsPath: at(r.LogName())},
 		StartedAt: now, UpdatedAt: now, Heartbeat: now, ETASeconds: &eta, Failure: fault,
-		Stages:   []job.StageTime{{Name: state, StartedAt: now, Frames: frame, FPS: 7.5}},
-		Input:    json.RawMessage(`{"codec": "h264", "pix_fmt": "yuv420p", "width": 320, "height": 240, "frames": 60, "duration_ns": 2400000000}`),
-		Warnings: []job.Warning{{Code: "sound", Message: "the sound was transcoded"}},
+		Stages:    []job.StageTime{{Name: state, StartedAt: now, Frames: frame, FPS: 7.5}},
+		Input:     json.RawMessage(`{"codec": "h264", "pix_fmt": "yuv420p", "width": 320, "height": 240, "frames": 60, "duration_ns": 2400000000}`),
+		FromCache: &job.FromCache{What: job.CachedMasks, JobID: "older", Token: "J", Host: "gpu2", MadeAt: now},
+		Warnings:  []job.Warning{{Code: "sound", Message: "the sound was transcoded"}},
 	}
 	switch state {
 	case job.Finished:

@@ -104,6 +104,9 @@ func recordFields(field func(name, format string, args ...any), r job.Record) {
 		}
 		field("stage", "%-11s %9s  %6d frames  %.1f fps", stage.Name, end.Sub(stage.StartedAt).Round(10*time.Millisecond), stage.Frames, stage.FPS)
 	}
+	if from := r.FromCache; from != nil {
+		field("from cache", "%s of %s (%s), made on %s, %s", from.What, from.JobID, from.Token, from.Host, from.MadeAt.Local().Format(time.DateTime))
+	}
 	for _, w := range r.Warnings {
 		field("warning", "%s", w.Message)
 	}

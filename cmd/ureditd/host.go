@@ -20,6 +20,7 @@ import (
 // the bundle.
 type host struct {
 	config   config.Config
+	build    string // of this program
 	tool     *ffmpeg.Tool
 	runtime  *onnx.Runtime
 	bundle   *models.Bundle
@@ -30,6 +31,10 @@ type host struct {
 // openHost finds everything that a job needs, and verifies the bundle.
 func openHost(ctx context.Context, cfg config.Config) (*host, error) {
 	h := &host{config: cfg}
+	var err error
+	if h.build, err = build(); err != nil {
+		return nil, err
+	}
 	for _, s := range h.steps() {
 		if _, err := s.do(ctx); err != nil {
 			h.close()
@@ -100,10 +105,12 @@ func (h *host) close() {
 	}
 }
 
-// versions names what made a result, for job.json.
+// versions names what made a result, for job.json and for who asks whether a
+// result of then is one of now.
 func (h *host) versions() map[string]string {
 	return map[string]string{
 		"uredit":      version,
+		"build":       h.build,
 		"go":          runtime.Version(),
 		"ffmpeg":      h.tool.Version(),
 		"onnxruntime": h.runtime.Version(),

@@ -49,9 +49,10 @@ type Daemon struct {
 	watcher    *watch.Watcher
 	source     *source
 	dispatcher *dispatch.Dispatcher[*work]
-	ready      []spool.Entry  // of the inbox, to be claimed
-	scanned    time.Time      // when ready was found
-	claimFor   time.Duration  // of one look
+	ready      []spool.Entry // of the inbox, to be claimed
+	scanned    time.Time     // when ready was found
+	claimFor   time.Duration // of one look
+	monitor    *monitor
 	claims     []*spool.Claim // claimed, not yet decided about
 	stopping   chan struct{}  // closed when nothing more is taken
 	pause      time.Duration  // before a step is tried again, the first time
@@ -116,9 +117,12 @@ func New(o Options) (*Daemon, error) {
 	d.watcher = watch.New(watched, cfg.PollInterval, o.Log)
 	d.source = newSource(sp, set, d.note)
 	d.source.reachable = d.reachable
+	d.monitor = &monitor{every: vitalsEvery}
 	var runners []dispatch.Runner[*work]
 	for _, e := range o.Engines {
-		runners = append(runners, &runner{daemon: d, engine: e})
+		r := &runner{daemon: d, engine: e}
+		d.monitor.runners = append(d.monitor.runners, r)
+		runners = append(runners, r)
 	}
 	d.dispatcher = dispatch.New(d.source, runners, cfg.DrainTimeout)
 	if err := d.expectRoots(); err != nil {
@@ -156,6 +160,13 @@ func (d *Daemon) Run(ctx context.Context) error {
 	aside.Go(func() { d.watcher.Run(serving) })
 	aside.Go(func() { d.beat(beating, serving) })
 	aside.Go(func() { d.guard(beating) })
+	aside.Go(func() {
+		d.monitor.watch(beating, d.meter, func(v spool.Vitals) error {
+			err := d.spool.Tell(v)
+			d.note.trouble("the devices' state", err)
+			return err
+		})
+	})
 	dispatched := make(chan error, 1)
 	aside.Go(func() { dispatched <- d.dispatcher.Run(serving) })
 	d.log.Info("serving", "spool", d.cfg.Root, "instance", d.spool.Instance().String())

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"uredit/daemon/job"
+	"uredit/daemon/spool"
+	"uredit/pipeline"
 	"uredit/pipeline/fault"
 )
 
@@ -316,24 +319,50 @@ func TestTwoDevices(t *testing.T) {
 	s.finish(t, "good")
 }
 
-// A fault of a real device ends the daemon; the job is queued again, safe.
+// brokenCard is a scripted engine whose card fails in the middle of an edit.
+type brokenCard struct{ scripted }
+
+func (e *brokenCard) Edit(_ context.Context, _ pipeline.Spec, report func(pipeline.Progress)) (pipeline.Result, error) {
+	report(pipeline.Progress{Stage: pipeline.Editing, Frame: 2, Total: 4})
+	return pipeline.Result{}, &fault.Error{Code: fault.DeviceFault, Stage: "editing", Retryable: true,
+		Err: errors.New("run model unet/model.onnx: CUDA failure 700: an illegal memory access was encountered")}
+}
+
+// A fault of a real device ends the daemon with its reason; the job is queued
+// again, safe, and the daemon that is started next finishes it.
 func TestDeviceFaultEndsTheDaemon(t *testing.T) {
 	s := newSite(t)
-	d, err := New(Options{Config: s.config(), Engines: []Engine{&scripted{device: "cuda:0"}}, Log: testLog(t)})
-	if err != nil {
-		t.Fatal(err)
+	serve := func(e Engine) func(context.Context) error {
+		d, err := New(Options{Config: s.config(), Engines: []Engine{e}, Log: testLog(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.source.age = 0
+		return func(ctx context.Context) error { return errors.Join(d.Run(ctx), d.Close()) }
 	}
-	defer d.Close()
-	s.drop(t, "x.yaml", s.request("j", "out", "fault device_fault"))
-	if err := d.Run(t.Context()); !errors.Is(err, ErrDevice) {
-		t.Errorf("Run = %v, want ErrDevice", err)
+	run := serve(&brokenCard{scripted{device: "cuda:0"}})
+	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
+	err := run(t.Context())
+	if !errors.Is(err, ErrDevice) || !strings.Contains(err.Error(), "device cuda:0: the device failed: ") || !strings.Contains(err.Error(), "CUDA failure 700") {
+		t.Errorf("Run = %v, want ErrDevice and the card's own words", err)
 	}
-	if st, _ := s.status(t, "out"); st.Status != job.Queued {
+	if st, _ := s.status(t, "out"); st.Status != job.Queued || st.Progress < 0.5 {
 		t.Errorf("the job is %+v", st)
 	}
-	queue, err := d.spool.Queue()
-	if err != nil || len(queue) != 1 || queue[0].Crashes != 1 {
-		t.Errorf("queue %v, %v", queue, err)
+	queue, err := filepath.Glob(filepath.Join(s.config().Root, spool.QueueDir, "*"))
+	if err != nil || len(queue) != 1 || !strings.Contains(queue[0], ".a0c1.") {
+		t.Errorf("queue %q, %v", queue, err)
+	}
+	run = serve(&scripted{device: "cuda:0"})
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	if st := s.finish(t, "out"); st.Status != job.Finished {
+		t.Errorf("the job ended as %+v", st)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

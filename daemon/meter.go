@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"uredit/daemon/job"
+	"uredit/daemon/spool"
 )
 
 // A Meter counts what a daemon does. Its methods are called from several
@@ -20,6 +21,9 @@ type Meter interface {
 	CacheAsked(part job.CachePart, answer string)
 	// CacheHolds takes the bytes that are in the cache.
 	CacheHolds(bytes int64)
+	// DevicesAsked takes how the devices do, every few seconds. The list is the
+	// meter's to keep, and not to change.
+	DevicesAsked(list []spool.Device)
 }
 
 // nobody counts nothing.
@@ -30,6 +34,7 @@ func (nobody) JobRequeued()                     {}
 func (nobody) StageEnded(job.StageTime)         {}
 func (nobody) CacheAsked(job.CachePart, string) {}
 func (nobody) CacheHolds(int64)                 {}
+func (nobody) DevicesAsked([]spool.Device)      {}
 
 // outcome is how a job ended that ended badly.
 func outcome(why *job.Error) job.Outcome {

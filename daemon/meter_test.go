@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"uredit/daemon/job"
+	"uredit/daemon/spool"
 )
 
 // tally is a Meter that tests read.
@@ -28,6 +29,7 @@ func (c *tally) CacheHolds(int64)                    { c.add("cache size") }
 func (c *tally) CacheAsked(p job.CachePart, answer string) {
 	c.add(fmt.Sprintf("cache %s %s", p, answer))
 }
+func (c *tally) DevicesAsked([]spool.Device) {}
 
 func (c *tally) has(what string) bool {
 	c.mu.Lock()

@@ -50,10 +50,8 @@ func Spec(r *job.Request, m Models) (pipeline.Spec, error) {
 		smoothing = r.Smoothing // the request's words are the pipeline's
 	}
 	return pipeline.Spec{
-		InputName:      r.InputVideoPath,
-		SegmenterModel: segmenter, EditorModel: editor,
-		MaskPrompt: r.MaskPrompt, MaskNegative: r.MaskNegativePrompt,
-		Instances: string(r.Instances), MaxObjects: r.MaxObjects, AcrossCuts: r.AcrossCuts,
+		InputName: r.InputVideoPath, SegmenterModel: segmenter, EditorModel: editor,
+		MaskPrompt: r.MaskPrompt, MaskNegative: r.MaskNegativePrompt, Instances: string(r.Instances), MaxObjects: r.MaxObjects, AcrossCuts: r.AcrossCuts,
 		EditPrompt: r.EditPrompt, NegativePrompt: r.NegativePrompt,
 		SingleFrame: r.Mode == job.SingleFrame, FrameIndex: r.FrameIndex, MaxFrames: r.MaxFrames,
 		Steps: r.NumInferenceSteps, GuidanceScale: r.GuidanceScale, ImageGuidanceScale: r.ImageGuidanceScale,
@@ -68,6 +66,7 @@ func Spec(r *job.Request, m Models) (pipeline.Spec, error) {
 type runner struct {
 	daemon *Daemon
 	engine Engine
+	now    atCurrent
 }
 
 // Device implements dispatch.Runner.
@@ -96,6 +95,7 @@ func (r *runner) Run(ctx context.Context, w *work) error {
 		return r.refuse(w, err)
 	}
 	defer func() { _ = a.close() }() // a panic must not leave its reports running
+	defer r.now.set(&current{jobID: w.request.JobID, rep: a.rep})()
 	d.at("begun")
 	end := r.attempt(ctx, w, a, in)
 	if err := a.close(); err != nil {

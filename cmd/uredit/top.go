@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
-
-	"uredit/daemon/spool"
 )
 
 // Silence after which a host is not counted as at work; its clock may differ
@@ -25,14 +22,6 @@ type overview struct {
 	Running   []runLine  `json:"running"`
 	LastHour  ends       `json:"last_hour"`
 	FramesSec float64    `json:"frames_per_second"` // of all running stages
-}
-
-// hostLine is one daemon.
-type hostLine struct {
-	Host  string    `json:"host"`
-	State string    `json:"state"` // run, drain, or silent
-	Beat  time.Time `json:"beat"`  // by its own clock
-	Busy  int       `json:"busy"`
 }
 
 // runLine is one job that runs.
@@ -143,47 +132,14 @@ func (v view) runLine(e entry) runLine {
 	return line
 }
 
-// hosts reads the heartbeats, and says what each host does.
-func (v view) hosts(now time.Time, busy map[string]int) ([]hostLine, error) {
-	files, err := readDir(v.path(spool.HostsDir))
-	if err != nil {
-		return nil, err
-	}
-	list := []hostLine{}
-	for _, f := range files {
-		data, err := readSmall(v.path(spool.HostsDir, f.Name()))
-		if err != nil {
-			continue // it ended meanwhile
-		}
-		i, b, err := spool.ParseHeartbeat(f.Name(), data)
-		if err != nil {
-			continue // torn, or of a newer version
-		}
-		h := hostLine{Host: i.Host, State: b.State, Beat: b.Wall, Busy: busy[i.Host]}
-		if now.Sub(b.Wall) > silent {
-			h.State = "silent"
-		}
-		list = append(list, h)
-	}
-	slices.SortStableFunc(list, func(a, b hostLine) int { return strings.Compare(a.Host, b.Host) })
-	return list, nil
-}
-
 // screen writes an overview; live replaces the one before.
 func (c *client) screen(o overview, live bool) error {
-	lines := []string{
+	lines := append([]string{
 		fmt.Sprintf("%s  %s", o.Spool, o.At.Format(time.TimeOnly)),
 		fmt.Sprintf("%d running (%.1f frames/s), %d queued, %d held back, %d in the inbox; last hour: %d finished, %d failed, %d rejected",
 			len(o.Running), o.FramesSec, o.Queued, o.Held, o.Inbox, o.LastHour.Finished, o.LastHour.Failed, o.LastHour.Rejected),
 		"",
-		fmt.Sprintf("%-20s %-7s %5s  %s", "HOST", "STATE", "BUSY", "HEARTBEAT"),
-	}
-	for _, h := range o.Hosts {
-		lines = append(lines, fmt.Sprintf("%-20s %-7s %5d  %s ago", h.Host, h.State, h.Busy, age(h.Beat, o.At)))
-	}
-	if len(o.Hosts) == 0 {
-		lines = append(lines, "no daemon: nothing runs until one is started")
-	}
+	}, hostTable(o.Hosts, o.At)...)
 	lines = append(lines, "", fmt.Sprintf("%-24s %-12s %5s %8s %8s  %s", "JOB", "STAGE", "DONE", "FRAMES/S", "ETA", "DEVICE"))
 	for _, r := range o.Running {
 		progress, eta := "", ""

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -81,12 +80,15 @@ func bench(ctx context.Context, c console, args []string) error {
 	if err := f.complete(dir); err != nil {
 		return err
 	}
+	if f.device != "" {
+		cfg.Devices = []string{f.device}
+	}
 	h, err := openHost(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer h.close()
-	e, err := h.engine(cmp.Or(f.device, cfg.Devices[0]), 1)
+	e, err := h.engine(h.places[0], 1)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,9 @@ import (
 
 	"uredit/daemon/check"
 	"uredit/daemon/config"
+	"uredit/daemon/metrics"
 	"uredit/pipeline/fault"
+	"uredit/pipeline/onnx"
 	"uredit/pipeline/opencv"
 	"uredit/pipeline/pix2pix"
 	"uredit/pipeline/segment"
@@ -84,7 +86,7 @@ func examineHost(ctx context.Context, r *check.Report, this *check.Host, configF
 	}
 	r.OK("configuration", "%s", path)
 	this.Check(r, &cfg, shareTimeout)
-	h := &host{config: cfg}
+	h := &host{config: cfg, numbers: metrics.New()}
 	defer h.close()
 	r.OK("opencv", "%s", opencv.Version())
 	for _, s := range h.steps() {
@@ -93,6 +95,9 @@ func examineHost(ctx context.Context, r *check.Report, this *check.Host, configF
 	}
 	for _, w := range h.warnings {
 		r.Warn("bundle", "export a whole bundle, which has a manifest, with models/export", "%s", w)
+	}
+	for _, w := range h.leftOut {
+		r.Warn("cards", "name the devices, to choose them yourself", "%s", w)
 	}
 	h.checkDevices(ctx, r)
 	if h.bundle != nil {
@@ -106,9 +111,10 @@ func (h *host) checkDevices(ctx context.Context, r *check.Report) {
 		return
 	}
 	loaded := false
-	for _, name := range h.config.Devices {
-		d, err := h.device(name, len(h.config.Devices))
-		note(r, "device "+name, "opens", err)
+	for _, p := range h.places {
+		h.checkCard(r, p)
+		d, err := h.device(p, len(h.places))
+		note(r, "device "+p.Name, "opens", err)
 		if err != nil {
 			continue
 		}
@@ -118,6 +124,35 @@ func (h *host) checkDevices(ctx context.Context, r *check.Report) {
 		}
 		_ = d.Close() // with the models; it was opened to see that it opens
 	}
+}
+
+// checkCard says what the driver knows of a device's card, and compares its free
+// memory with what the models need.
+func (h *host) checkCard(r *check.Report, p onnx.Place) {
+	ask := h.card(p)
+	if ask == nil {
+		return
+	}
+	c, err := ask()
+	if err != nil {
+		note(r, "card "+p.Name, "", err)
+		return
+	}
+	text := c.String()
+	if c.Celsius >= 0 {
+		text += fmt.Sprintf(", %d degrees Celsius", c.Celsius)
+	}
+	text += fmt.Sprintf(", %.1f GB free", float64(c.Free)/1e9)
+	if h.bundle == nil {
+		r.OK("card "+p.Name, "%s", text)
+		return
+	}
+	weights, err := weigh(h.bundle.Dir())
+	if err == nil {
+		text += fmt.Sprintf(", the models need about %.1f GB", float64(onnx.Needed(weights))/1e9)
+		err = onnx.FitsOn(c, p.Name, weights)
+	}
+	note(r, "card "+p.Name, text, err)
 }
 
 // checkGraphs loads both parts of the bundle, which finds graphs with other
@@ -146,22 +181,27 @@ func note(r *check.Report, name, found string, err error) {
 // checkMemory compares the models, which stay loaded, with the memory that is
 // free. On a GPU they need about as much of its own.
 func checkMemory(r *check.Report, bundle, meminfo string) {
-	var size int64
-	err := filepath.WalkDir(bundle, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			size += info.Size()
-		}
-		return err
-	})
+	size, err := weigh(bundle)
 	free, ok := available(meminfo)
 	if err == nil && ok && size > free {
 		r.Warn("memory", "free memory, or use a bundle in half precision (models/export)",
 			"the models have %d MB, %d MB of memory are free", size>>20, free>>20)
 	}
+}
+
+// weigh returns how many bytes the files of a folder hold.
+func weigh(folder string) (bytes int64, err error) {
+	err = filepath.WalkDir(folder, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			bytes += info.Size()
+		}
+		return err
+	})
+	return bytes, err
 }
 
 // available returns how many bytes of memory a new program may have.

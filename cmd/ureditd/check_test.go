@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -111,6 +112,14 @@ func TestCheckBrokenPipeline(t *testing.T) {
 				s.lines["ort_library"] = "/nowhere.so"
 			},
 			func(s *checkSite) { s.lines["ort_library"] = library(s.t) }},
+		{"a UUID of no card", "cards", "visible are GPU-aaaa1111", "name one that is there", exitWrong,
+			func(s *checkSite) { s.cards(); s.lines["devices"] = "[GPU-zz]" }, func(s *checkSite) { s.lines["devices"] = "[cpu]" }},
+		{"a card in parts", "cards", "MIG-cccc3333", "one of its instances", exitWrong,
+			func(s *checkSite) { s.cards(); s.lines["devices"] = "[GPU-bbbb2222]" }, func(s *checkSite) { s.lines["devices"] = "[cpu]" }},
+		{"two instances", "cards", "nothing beside it", "a daemon for each", exitWrong,
+			func(s *checkSite) { s.cards(); s.lines["devices"] = "[MIG-c, MIG-d]" }, func(s *checkSite) { s.lines["devices"] = "[cpu]" }},
+		{"no CUDA for a card", "device GPU-a", "", "CUDA build", exitWrong,
+			func(s *checkSite) { s.cards(); s.lines["devices"] = "[GPU-a]" }, func(s *checkSite) { s.lines["devices"] = "[cpu]" }},
 		{"no GPU", "device cuda:7", "", "", exitWrong,
 			func(s *checkSite) { s.lines["devices"] = "[cuda:7]" }, func(s *checkSite) { s.lines["devices"] = "[cpu]" }},
 	} {
@@ -138,6 +147,38 @@ func TestCheckBrokenPipeline(t *testing.T) {
 				t.Errorf("after the hint was followed: %+v", list)
 			}
 		})
+	}
+}
+
+// cards gives the site a driver that shows two cards, and no CUDA for them.
+func (s *checkSite) cards() {
+	s.t.Helper()
+	s.t.Setenv("CUDA_VISIBLE_DEVICES", "0,1") // restored after the test
+	file := filepath.Join(s.dir, "libml.so")
+	if out, err := exec.Command("gcc", "-shared", "-fPIC", "-o", file, "../../pipeline/onnx/nvml/testdata/driver.c").CombinedOutput(); err != nil {
+		s.t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	s.lines["nvml_library"] = file
+}
+
+// TestCheckCard: a card's line names it and says how it does.
+func TestCheckCard(t *testing.T) {
+	s := newCheckSite(t)
+	s.cards()
+	s.lines["devices"] = `["1"]`
+	t.Setenv("CUDA_VISIBLE_DEVICES", "1,0")
+	list, _ := s.check()
+	found := map[string]string{}
+	for _, f := range list {
+		found[f.Check] = f.Text
+	}
+	for what, want := range map[string]string{
+		"cards":  "driver 550.54.15, up to CUDA 12.4, 2 cards; devices: 1",
+		"card 1": "GPU-aaaa1111-0000-0000-0000-000000000000 (Test Card 24GB, 24.0 GB), 41 degrees Celsius, 6.0 GB free, the models need about 0.6 GB",
+	} {
+		if found[what] != want {
+			t.Errorf("%s: %q, want %q", what, found[what], want)
+		}
 	}
 }
 

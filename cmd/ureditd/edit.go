@@ -47,7 +47,7 @@ func edit(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	defer h.close()
-	engine, err := h.engine(cfg.Devices[0], 1)
+	engine, err := h.engine(h.places[0], 1)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func edit(ctx context.Context, c console, args []string) error {
 		return err
 	}
 	defer closeLog()
-	for _, w := range h.warnings {
+	for _, w := range append(h.leftOut, h.warnings...) {
 		log.Warn(w)
 	}
 	warnings, err := daemon.Once{

@@ -8,29 +8,33 @@ import (
 	"runtime"
 
 	"uredit/daemon/config"
+	"uredit/daemon/metrics"
 	"uredit/models"
-	"uredit/pipeline"
 	"uredit/pipeline/ffmpeg"
-	"uredit/pipeline/frame"
 	"uredit/pipeline/onnx"
+	"uredit/pipeline/onnx/nvml"
 	"uredit/pipeline/opencv"
 )
 
-// host is what the engines of one process share: the programs, the runtime and
-// the bundle.
+// host is what the engines of one process share: the programs, the runtime, the
+// driver and the bundle.
 type host struct {
 	config   config.Config
 	build    string // of this program
 	tool     *ffmpeg.Tool
 	runtime  *onnx.Runtime
+	driver   *nvml.Library // nil where there is none
+	places   []onnx.Place  // of the configured devices, in their order
+	numbers  *metrics.Metrics
 	bundle   *models.Bundle
-	hashes   hashes // of the bundle's files
-	warnings []string
+	hashes   hashes   // of the bundle's files
+	warnings []string // of the bundle
+	leftOut  []string // what is to be known about the choice of devices
 }
 
 // openHost finds everything that a job needs, and verifies the bundle.
 func openHost(ctx context.Context, cfg config.Config) (*host, error) {
-	h := &host{config: cfg}
+	h := &host{config: cfg, numbers: metrics.New()}
 	var err error
 	if h.build, err = build(); err != nil {
 		return nil, err
@@ -69,9 +73,11 @@ func (h *host) steps() []step {
 			}
 			return h.runtime.Version() + ", " + h.runtime.Library(), nil
 		}},
+		{"cards", func(context.Context) (string, error) { return h.locate() }},
 		{"bundle", func(ctx context.Context) (string, error) {
-			var err error
-			if h.bundle, h.warnings, err = openBundle(h.config); err != nil {
+			bundle, warnings, err := openBundle(h.config)
+			h.bundle, h.warnings = bundle, warnings
+			if err != nil {
 				return "", err
 			}
 			if err = h.bundle.Verify(ctx); err != nil {
@@ -103,6 +109,7 @@ func (h *host) close() {
 	if h.runtime != nil {
 		_ = h.runtime.Close() // nothing is left that its error could spoil
 	}
+	h.driver.Close()
 }
 
 // versions names what made a result, for job.json and for who asks whether a
@@ -116,79 +123,6 @@ func (h *host) versions() map[string]string {
 		"onnxruntime": h.runtime.Version(),
 		"opencv":      opencv.Version(),
 	}
-}
-
-// engine is a pipeline on one device. It implements daemon.Engine.
-type engine struct {
-	*pipeline.Engine
-	name string
-	kind string
-	host *host
-}
-
-// device opens a device; share is how many devices share the processor.
-func (h *host) device(name string, share int) (*onnx.Device, error) {
-	return h.runtime.Device(name, onnx.Options{
-		Threads:    threads(h.config, share),
-		SmallAlone: h.config.Threads == 0, // not against the administrator's word
-
-		EngineCache: filepath.Join(h.config.RuntimeDir, "tensorrt"),
-	})
-}
-
-// engine opens a device and makes the pipeline on it.
-func (h *host) engine(device string, share int) (*engine, error) {
-	d, err := h.device(device, share)
-	if err != nil {
-		return nil, err
-	}
-	return &engine{
-		Engine: &pipeline.Engine{
-			Video:          ffmpeg.Video[pipeline.Decoder, pipeline.Encoder]{Tool: h.tool},
-			NewOps:         func() frame.Ops { return opencv.New() },
-			Load:           d.Load,
-			SegmenterModel: h.bundle.SAM3,
-			EditorModel:    h.bundle.Pix2Pix,
-
-			Fits: d.Fits, Warm: d.Warm(), Batch: d.Batch(),
-		},
-		name: device,
-		kind: d.Kind(),
-		host: h,
-	}, nil
-}
-
-// engines opens the configured devices.
-func (h *host) engines() ([]*engine, error) {
-	var list []*engine
-	for _, device := range h.config.Devices {
-		e, err := h.engine(device, len(h.config.Devices))
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, e)
-	}
-	return list, nil
-}
-
-// Device implements daemon.Engine.
-func (e *engine) Device() string { return e.name }
-
-// Provider implements daemon.Engine.
-func (e *engine) Provider() string { return e.kind }
-
-// Models implements daemon.Engine. A folder that the request named itself has
-// no manifest here; it is known by its path.
-func (e *engine) Models(spec pipeline.Spec) map[string]string {
-	used := map[string]string{}
-	for part, folder := range map[string]string{"sam3": spec.SegmenterModel, "pix2pix": spec.EditorModel} {
-		if folder != "" {
-			used[part] = folder
-			continue
-		}
-		e.host.hashes.below(part+"/", used)
-	}
-	return used
 }
 
 // threads is how many processor threads one of several engines may use.

@@ -17,7 +17,7 @@ import (
 
 func TestEndpoints(t *testing.T) {
 	s := newSupervisor(t).service("")
-	h := endpoints(s, metrics.New(map[string]string{"uredit": "1"}))
+	h := endpoints(s, metrics.New())
 	ask := func(path string) string {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))

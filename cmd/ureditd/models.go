@@ -96,13 +96,13 @@ func part(ctx context.Context, configFile, bundle, device string) (h *host, load
 	if bundle != "" {
 		cfg.Bundle = bundle
 	}
-	if device == "" {
-		device = cfg.Devices[0]
+	if device != "" {
+		cfg.Devices = []string{device}
 	}
 	if h, err = openHost(ctx, cfg); err != nil {
 		return nil, nil, err
 	}
-	d, err := h.device(device, 1)
+	d, err := h.device(h.places[0], 1)
 	if err != nil {
 		h.close()
 		return nil, nil, err

@@ -17,7 +17,6 @@ import (
 	"uredit/daemon"
 	"uredit/daemon/check"
 	"uredit/daemon/config"
-	"uredit/daemon/metrics"
 	"uredit/daemon/sdnotify"
 )
 
@@ -90,7 +89,7 @@ func supervised(ctx context.Context, c console, manager *sdnotify.Manager, hangu
 		return err
 	}
 	defer h.close()
-	for _, w := range h.warnings {
+	for _, w := range append(h.leftOut, h.warnings...) {
 		log.Warn(w)
 	}
 	s.starting("opening the devices", deviceTimeout)
@@ -99,7 +98,8 @@ func supervised(ctx context.Context, c console, manager *sdnotify.Manager, hangu
 		return err
 	}
 	s.starting("opening the spool", spoolTimeout)
-	numbers := metrics.New(h.versions())
+	numbers := h.numbers
+	numbers.Built(h.versions())
 	o := daemon.Options{Config: cfg, Models: h.models(os.Getenv), Versions: h.versions(), Log: log, Meter: numbers,
 		Observe: func(c daemon.Condition) { s.observe(c); numbers.Observe(c) }}
 	for _, e := range engines {

@@ -27,11 +27,14 @@ type Config struct {
 	Roots        []string          // where inputs and outputs may lie; Root alone by default
 	RuntimeDir   string            // small files of this host; local, may be gone after a reboot
 	StateDir     string            // this host's identity and its lock; local, survives a reboot
-	Devices      []string          // "cpu", "cuda", "cuda:N" or "tensorrt:N"; one job at a time on each
+	Devices      []string          // "auto", "cpu", N, "cuda:N", "tensorrt:N" or a UUID; one job at a time on each
+	GPUMemLimit  int               // megabytes of a card that one network's arena may take; 0 for no limit
+	GPUArena     string            // how an arena grows: ArenaAsked or ArenaDouble
 	Bundle       string            // a model bundle's folder, or Builtin
 	ModelRoots   []string          // where a request's own models may lie; Bundle by default
 	ModelAliases map[string]string // an old model path to a part of a bundle
 	ORTLibrary   string            // libonnxruntime.so; "" looks in the usual places
+	NVMLLibrary  string            // libnvidia-ml.so.1; "" for the driver's
 	FFmpeg       string            // program, a path or a name in PATH
 	FFprobe      string            // program, a path or a name in PATH
 	Threads      int               // processor threads of one device; 0 shares the processor out
@@ -63,6 +66,12 @@ type Log struct {
 // Builtin is the name of the bundle that lies in the program.
 const Builtin = "builtin"
 
+// How a network's arena in a card's memory grows.
+const (
+	ArenaAsked  = "asked"  // by what is needed
+	ArenaDouble = "double" // to twice its size: fewer, larger steps
+)
+
 // Whose markers count for a job.
 const (
 	MarkersOwner  = "owner"  // its owner's, root's and the admins'
@@ -76,6 +85,7 @@ func Default() Config {
 		RuntimeDir:   runtimeDir(os.Geteuid(), os.Getenv),
 		StateDir:     stateDir(os.Geteuid(), os.Getenv, mayMake),
 		Devices:      []string{"cpu"},
+		GPUArena:     ArenaAsked,
 		Bundle:       Builtin,
 		FFmpeg:       "ffmpeg",
 		FFprobe:      "ffprobe",

@@ -61,7 +61,7 @@ func keys(t reflect.Type) []string {
 	word := regexp.MustCompile(`[A-Z]+[a-z0-9]*`)
 	var list []string
 	for _, f := range reflect.VisibleFields(t) {
-		name := strings.ReplaceAll(strings.ReplaceAll(f.Name, "FF", "Ff"), "ORT", "Ort")
+		name := strings.NewReplacer("FF", "Ff", "ORT", "Ort", "GPU", "Gpu", "NVML", "Nvml").Replace(f.Name)
 		list = append(list, strings.ToLower(strings.Join(word.FindAllString(name, -1), "_")))
 		if f.Type.Kind() == reflect.Struct {
 			list = append(list, keys(f.Type)...)
@@ -120,7 +120,10 @@ c.yaml:2: roots: "b" is not absolute (hint: write the whole path, from / on)`},
 		{"roots: /a\n", `c.yaml:1: roots: text "/a" is not a list (hint: write  roots: [first, second])`},
 		{"roots:\n  - /a\n  - 3\n", "c.yaml:3: roots: 3 is not text"},
 		{"devices: []\n", "c.yaml:1: devices: the list is empty (hint: write [cpu] or [cuda:0])"},
-		{"devices: [gpu0]\n", `c.yaml:1: devices: "gpu0" is no device (hint: write cpu, cuda:0 or tensorrt:0)`},
+		{"devices: [gpu0]\n", `c.yaml:1: devices: "gpu0" is no device (hint: write auto, cpu, a number, cuda:0, tensorrt:0, or the UUID of a card (GPU-...) or MIG instance (MIG-...))`},
+		{"devices: [auto, cpu]\n", "c.yaml:1: devices: auto stands for all devices and is not one of several (hint: write [auto], or name each device)"},
+		{"gpu_mem_limit: -1\n", "c.yaml:1: gpu_mem_limit: -1 is negative (hint: write megabytes; 0 is no limit)"},
+		{"gpu_arena: big\n", `c.yaml:1: gpu_arena: "big" is no way to grow (hint: write asked or double)`},
 		{"poll_interval: 2\n", "c.yaml:1: poll_interval: 2 has no unit (hint: write 2s for seconds)"},
 		{"poll_interval: 0s\n", "c.yaml:1: poll_interval: the daemon cannot look without a pause (hint: write 2s)"},
 		{"settle: soon\n", `c.yaml:1: settle: text "soon" is not a time span (hint: write 300ms, 2s or 1h30m)`},

@@ -121,6 +121,9 @@ func (c *Config) check(m *document.Mapping) {
 	if c.ORTLibrary != "" {
 		absolute(m, "ort_library", c.ORTLibrary)
 	}
+	if c.NVMLLibrary != "" {
+		absolute(m, "nvml_library", c.NVMLLibrary)
+	}
 	for from, to := range c.ModelAliases {
 		if to != "" && !filepath.IsAbs(to) {
 			m.Fault("model_aliases", fmt.Sprintf("%s leads to %q, which is not absolute", from, to), "write the whole path of a bundle's part")
@@ -131,8 +134,17 @@ func (c *Config) check(m *document.Mapping) {
 	}
 	for _, d := range c.Devices {
 		if !device.MatchString(d) {
-			m.Fault("devices", fmt.Sprintf("%q is no device", d), "write cpu, cuda:0 or tensorrt:0")
+			m.Fault("devices", fmt.Sprintf("%q is no device", d), "write auto, cpu, a number, cuda:0, tensorrt:0, or the UUID of a card (GPU-...) or MIG instance (MIG-...)")
 		}
+	}
+	if len(c.Devices) > 1 && slices.Contains(c.Devices, "auto") {
+		m.Fault("devices", "auto stands for all devices and is not one of several", "write [auto], or name each device")
+	}
+	if c.GPUMemLimit < 0 {
+		m.Fault("gpu_mem_limit", fmt.Sprintf("%d is negative", c.GPUMemLimit), "write megabytes; 0 is no limit")
+	}
+	if c.GPUArena != ArenaAsked && c.GPUArena != ArenaDouble {
+		m.Fault("gpu_arena", fmt.Sprintf("%q is no way to grow", c.GPUArena), "write asked or double")
 	}
 	for key, v := range map[string]string{"ffmpeg": c.FFmpeg, "ffprobe": c.FFprobe} {
 		if v == "" {
@@ -155,8 +167,9 @@ func (c *Config) check(m *document.Mapping) {
 	}
 }
 
-// device matches a device as the engine names it.
-var device = regexp.MustCompile(`^(cpu|(cuda|tensorrt)(:(0|[1-9][0-9]?))?)$`)
+// device matches the names of devices. "MIG-GPU-UUID/N/N" is how older drivers name
+// an instance.
+var device = regexp.MustCompile(`^(auto|cpu|cuda|tensorrt|((cuda|tensorrt):)?((0|[1-9][0-9]?)|(GPU|MIG)-[0-9A-Za-z/-]+))$`)
 
 func (c *Cache) check(m *document.Mapping) {
 	if c.Dir != "" {

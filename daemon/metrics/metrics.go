@@ -5,24 +5,21 @@ package metrics
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"uredit/daemon"
 	"uredit/daemon/job"
+	"uredit/daemon/spool"
 )
 
 // Metrics holds a daemon's numbers. It implements daemon.Meter.
 type Metrics struct {
-	build map[string]string
-
 	mu        sync.Mutex
+	build     map[string]string
 	condition daemon.Condition
 	seen      time.Time // of condition; zero before there is one
 	ended     map[job.Outcome]uint64
@@ -31,6 +28,8 @@ type Metrics struct {
 	stages    map[job.State]*stage
 	asked     map[asked]uint64 // looks into the cache
 	cached    int64            // bytes in the cache; -1 while nobody said
+	devices   []spool.Device   // as they said last
+	runs      map[network]*histogram
 }
 
 // asked is a kind of look into the cache.
@@ -39,21 +38,30 @@ type asked struct {
 	answer string
 }
 
+// network is one graph on one device.
+type network struct{ device, model string }
+
 // stage is what is known of one stage over all jobs.
 type stage struct {
 	frames uint64
 	took   histogram
 }
 
-// New returns Metrics of a program that is made of the given versions, by the
-// name of each part.
-func New(versions map[string]string) *Metrics {
-	m := &Metrics{build: versions, ended: map[job.Outcome]uint64{}, rejected: map[string]uint64{}, stages: map[job.State]*stage{},
-		asked: map[asked]uint64{}, cached: -1}
+// New returns Metrics of a program that did nothing yet.
+func New() *Metrics {
+	m := &Metrics{ended: map[job.Outcome]uint64{}, rejected: map[string]uint64{}, stages: map[job.State]*stage{},
+		asked: map[asked]uint64{}, cached: -1, runs: map[network]*histogram{}}
 	for _, o := range []job.Outcome{job.OutcomeFinished, job.OutcomeFailed, job.OutcomeCancelled, job.OutcomeRejected} {
 		m.ended[o] = 0 // a rate needs a first sample
 	}
 	return m
+}
+
+// Built takes what the program is made of: the version of each part, by its name.
+func (m *Metrics) Built(versions map[string]string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.build = versions
 }
 
 // Observe takes the daemon's condition.
@@ -86,7 +94,7 @@ func (m *Metrics) StageEnded(t job.StageTime) {
 	defer m.mu.Unlock()
 	s := m.stages[t.Name]
 	if s == nil {
-		s = &stage{}
+		s = &stage{took: histogram{bounds: stageBounds}}
 		m.stages[t.Name] = s
 	}
 	s.frames += uint64(max(0, t.Frames))
@@ -107,19 +115,37 @@ func (m *Metrics) CacheHolds(bytes int64) {
 	m.cached = bytes
 }
 
-// bounds are the upper ends of the histogram's buckets, in seconds.
-var bounds = [...]float64{1, 5, 15, 60, 300, 900, 3600, 14400}
-
-// histogram counts durations.
-type histogram struct {
-	buckets [len(bounds) + 1]uint64 // not cumulative; the last is above all bounds
-	sum     float64
+// DevicesAsked implements daemon.Meter.
+func (m *Metrics) DevicesAsked(list []spool.Device) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.devices = list
 }
 
-func (h *histogram) add(seconds float64) {
-	i, _ := slices.BinarySearch(bounds[:], seconds)
-	h.buckets[i]++
-	h.sum += seconds
+// Ran counts a run of a network on a device.
+func (m *Metrics) Ran(device, model string, took time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := network{device, model}
+	h := m.runs[key]
+	if h == nil {
+		h = &histogram{bounds: runBounds}
+		m.runs[key] = h
+	}
+	h.add(took.Seconds())
+}
+
+// Networks returns how long networks ran on a device so far.
+func (m *Metrics) Networks(device string) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	seconds := 0.0
+	for key, h := range m.runs {
+		if key.device == device {
+			seconds += h.sum
+		}
+	}
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // Write writes all numbers.
@@ -160,6 +186,7 @@ func (m *Metrics) Write(out io.Writer) error {
 	t.one("uredit_jobs_requeued_total", "counter", "Attempts that went back into the queue.", float64(m.requeued))
 	m.writeCache(t)
 	m.writeStages(t)
+	m.writeDevices(t)
 	_, err := io.WriteString(out, t.String())
 	return err
 }
@@ -186,55 +213,6 @@ func (m *Metrics) writeStages(t *text) {
 	const took = "uredit_job_stage_duration_seconds"
 	t.head(took, "histogram", "How long a stage of one attempt took.")
 	for _, name := range stages {
-		h := &m.stages[name].took
-		n := uint64(0)
-		for i, count := range h.buckets {
-			n += count
-			le := "+Inf"
-			if i < len(bounds) {
-				le = number(bounds[i])
-			}
-			t.sample(took+"_bucket", float64(n), "stage", string(name), "le", le)
-		}
-		t.sample(took+"_sum", h.sum, "stage", string(name))
-		t.sample(took+"_count", float64(n), "stage", string(name))
+		t.histogram(took, &m.stages[name].took, "stage", string(name))
 	}
-}
-
-// text is an exposition under construction.
-type text struct{ strings.Builder }
-
-func (t *text) head(name, kind, help string) {
-	fmt.Fprintf(t, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
-}
-
-// one writes a metric without labels.
-func (t *text) one(name, kind, help string, value float64) {
-	t.head(name, kind, help)
-	t.sample(name, value)
-}
-
-// sample writes a value; labels are names and values in turn.
-func (t *text) sample(name string, value float64, labels ...string) {
-	t.WriteString(name)
-	for i := 0; i+1 < len(labels); i += 2 {
-		t.WriteByte("{,"[min(i, 1)])
-		t.WriteString(labels[i] + `="` + escape.Replace(labels[i+1]) + `"`)
-	}
-	if len(labels) > 0 {
-		t.WriteByte('}')
-	}
-	t.WriteString(" " + number(value) + "\n")
-}
-
-// escape is how the format writes a label's value.
-var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
-
-func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
-
-func flag(on bool) float64 {
-	if on {
-		return 1
-	}
-	return 0
 }

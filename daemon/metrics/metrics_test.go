@@ -8,12 +8,26 @@ import (
 
 	"uredit/daemon"
 	"uredit/daemon/job"
+	"uredit/daemon/spool"
 )
 
 var _ daemon.Meter = (*Metrics)(nil)
 
 func TestWrite(t *testing.T) {
-	m := New(map[string]string{"uredit": `1 "x"\`, "go": "go1"})
+	m := New()
+	m.Built(map[string]string{"uredit": `1 "x"\`, "go": "go1"})
+	m.DevicesAsked([]spool.Device{
+		{Name: "GPU-a", UUID: "GPU-a1", Card: "Test Card", MemoryUsed: 2e9, MemoryTotal: 8e9, Celsius: new(41), JobID: "x", Stage: "editing", FPS: 2.5},
+		{Name: "cuda:0", UUID: "GPU-a1", Card: "Test Card", MemoryUsed: 2e9, MemoryTotal: 8e9, Celsius: new(41)},
+		{Name: "cpu"},
+	})
+	m.Ran("cpu", "unet", 2*time.Millisecond)
+	m.Ran("cpu", "unet", 5*time.Second)
+	m.Ran("cpu", "vision", 250*time.Millisecond)
+	m.Ran("cuda:0", "unet", time.Second)
+	if got := m.Networks("cpu"); got.Round(time.Millisecond) != 5252*time.Millisecond {
+		t.Errorf("networks ran for %v on the CPU", got)
+	}
 	m.Observe(daemon.Condition{Devices: 2, Busy: 1, Queued: 5, Paused: true, Troubles: 3, Oldest: time.Now().Add(-time.Hour)})
 	m.JobEnded(job.OutcomeFinished, "")
 	m.JobEnded(job.OutcomeFinished, "")
@@ -41,11 +55,21 @@ func TestWrite(t *testing.T) {
 		`uredit_job_stage_duration_seconds_bucket{stage="editing",le="5"} 2`,
 		`uredit_job_stage_duration_seconds_bucket{stage="editing",le="14400"} 2`,
 		`uredit_job_stage_duration_seconds_bucket{stage="editing",le="+Inf"} 3`,
+		`uredit_device_info{device="GPU-a",uuid="GPU-a1",card="Test Card"} 1`, `uredit_device_info{device="cpu",uuid="",card=""} 1`,
+		`uredit_device_busy{device="GPU-a",uuid="GPU-a1"} 1`, `uredit_device_busy{device="cpu",uuid=""} 0`,
+		`uredit_stage_frames_per_second{device="GPU-a",uuid="GPU-a1",stage="editing"} 2.5`,
+		`uredit_gpu_memory_used_bytes{uuid="GPU-a1"} 2e+09`, `uredit_gpu_memory_total_bytes{uuid="GPU-a1"} 8e+09`,
+		`uredit_gpu_temperature_celsius{uuid="GPU-a1"} 41`,
+		`uredit_inference_seconds_bucket{device="cpu",model="unet",le="0.003"} 1`, `uredit_inference_seconds_bucket{device="cpu",model="unet",le="3"} 1`,
+		`uredit_inference_seconds_count{device="cpu",model="unet"} 2`, `uredit_inference_seconds_sum{device="cuda:0",model="unet"} 1`,
 		`uredit_job_stage_duration_seconds_sum{stage="editing"} 36003`, `uredit_job_stage_duration_seconds_count{stage="editing"} 3`,
 	} {
 		if !strings.Contains(b.String(), "\n"+want) {
 			t.Errorf("no %s", want)
 		}
+	}
+	if n := strings.Count(b.String(), "uredit_gpu_temperature_celsius{"); n != 1 {
+		t.Errorf("one card has %d temperatures", n)
 	}
 	// Every sample belongs to the head before it, in the format's own syntax.
 	line := regexp.MustCompile(`^([a-z_]+)(\{[a-z]+="(?:[^"\\]|\\.)*"(?:,[a-z]+="(?:[^"\\]|\\.)*")*\})? [-+0-9.e]+$`)
@@ -70,7 +94,7 @@ func TestWrite(t *testing.T) {
 
 func TestWriteBeforeTheFirstTurn(t *testing.T) {
 	var b strings.Builder
-	if err := New(nil).Write(&b); err != nil || strings.Contains(b.String(), "loop_age") || !strings.Contains(b.String(), "uredit_build_info 1\n") {
+	if err := New().Write(&b); err != nil || strings.Contains(b.String(), "loop_age") || !strings.Contains(b.String(), "uredit_build_info 1\n") {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 }

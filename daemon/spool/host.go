@@ -150,6 +150,7 @@ func (h *heartbeat) forget() {
 
 func (h *heartbeat) close(root fileSystem) error {
 	h.lose()
+	_ = root.Remove(strings.TrimSuffix(h.name, beatSuffix) + vitalsSuffix) // without a heartbeat it says nothing
 	if err := root.Remove(h.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

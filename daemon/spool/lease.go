@@ -156,6 +156,7 @@ func (s *Spool) Round(state string) (dead []Instance, err error) {
 			dead = append(dead, i)
 		case lines[i] != "" && s.live.observer.silent(i, began) > keepDeadHeartbeat:
 			// Its owner, should it come back, makes a new one.
+			_ = s.root.Remove(vitalsFile(i))
 			_ = s.root.Remove(beatFile(i))
 		}
 	}

@@ -190,8 +190,11 @@ func TestDeadHeartbeatGoes(t *testing.T) {
 	s := newSpool(t)
 	s.live.clock = func() time.Duration { return clock }
 	file := filepath.Join(s.path, beatFile(strange("gone")))
-	if err := os.WriteFile(file, []byte("UHB1"), 0o644); err != nil {
-		t.Fatal(err)
+	vitals := filepath.Join(s.path, vitalsFile(strange("gone")))
+	for _, name := range []string{file, vitals} {
+		if err := os.WriteFile(name, []byte("UHB1"), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s.live.observer.lease = keepDeadHeartbeat // rounds a day apart are no gap then
 	for day := range 10 {
@@ -200,6 +203,9 @@ func TestDeadHeartbeatGoes(t *testing.T) {
 		}
 		if _, err := os.Stat(file); (err == nil) != (day <= 7) {
 			t.Errorf("after %d days: %v", day, err)
+		}
+		if _, err := os.Stat(vitals); (err == nil) != (day <= 7) {
+			t.Errorf("after %d days, the vitals: %v", day, err)
 		}
 		clock += 24 * time.Hour
 	}

@@ -225,6 +225,7 @@ func (s *Spool) sweep(over map[Instance]bool) error {
 		if i == s.instance || i.HostID != s.instance.HostID && !over[i] {
 			continue
 		}
+		_ = s.root.Remove(vitalsFile(i)) // without a heartbeat it says nothing
 		if err := s.root.Remove(beatFile(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

@@ -19,6 +19,7 @@ func death(t *testing.T, s *Spool, accepted bool, names ...string) {
 		}
 		os.WriteFile(filepath.Join(s.path, ActiveDir, n), nil, 0o644)
 		os.WriteFile(filepath.Join(s.path, beatFile(a.Instance)), nil, 0o644)
+		os.WriteFile(filepath.Join(s.path, vitalsFile(a.Instance)), nil, 0o644)
 		if accepted {
 			os.WriteFile(filepath.Join(s.path, requestFile(a.Job)), nil, 0o644)
 		}

@@ -27,7 +27,7 @@ const (
 	ActiveDir   = "spool/active"
 	RequestsDir = "spool/requests" // the accepted requests, J.yaml each
 	IDsDir      = "spool/ids"      // job ids in use
-	HostsDir    = "spool/hosts"    // INSTANCE.hb, the heartbeat of each daemon
+	HostsDir    = "spool/hosts"    // INSTANCE.hb, the heartbeat of each daemon, and INSTANCE.json, its devices
 )
 
 // A Spool is this process's hold on a spool directory. Its methods may be

@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"cmp"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -9,10 +10,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	ort "github.com/yalue/onnxruntime_go"
 
 	"uredit/pipeline/fault"
+	"uredit/pipeline/onnx/nvml"
 )
 
 // Options say how a device runs its graphs. The zero value is the library's
@@ -22,7 +25,15 @@ type Options struct {
 	SmallAlone  bool   // a graph whose folder holds less than smallFolder takes one thread
 	Spin        bool   // idle threads spin instead of sleeping: faster, and loud for neighbours
 	MemoryLimit int64  // bytes of one graph's arena on a CUDA device; 0 for no limit
+	ArenaDouble bool   // a CUDA arena that is too small grows to twice its size, not by what is asked for
 	EngineCache string // folder in which TensorRT keeps what it built; "" for none
+
+	Name    string                    // what the device is called; "" for its spec
+	Card    func() (nvml.Card, error) // what the driver says of its card now; nil where it does not
+	Sharers int                       // devices on the same card, this one among them
+	// Ran is told of each run of a graph that succeeded: the graph's name and how
+	// long it took. It is to return at once; nil for nobody.
+	Ran func(graph string, took time.Duration)
 }
 
 // Device is a processor that graphs run on. Its methods may be called from
@@ -63,7 +74,7 @@ func (r *Runtime) Device(spec string, o Options) (*Device, error) {
 			return nil, fmt.Errorf("device %s: %w", spec, err)
 		}
 	}
-	d := &Device{runtime: r, name: spec, cuda: card, trt: trt, options: o, loading: make(chan struct{}, 1), sessions: make(map[string]*session)}
+	d := &Device{runtime: r, name: cmp.Or(o.Name, spec), cuda: card, trt: trt, options: o, loading: make(chan struct{}, 1), sessions: make(map[string]*session)}
 	if err := d.probe(); err != nil {
 		hint := "the ONNX Runtime library in use does not work on this machine"
 		switch {
@@ -72,7 +83,7 @@ func (r *Runtime) Device(spec string, o Options) (*Device, error) {
 		case card >= 0:
 			hint = "check `nvidia-smi` and that " + r.library + " is a CUDA build with its CUDA and cuDNN libraries, or use device cpu"
 		}
-		return nil, fault.New(fault.DeviceFault, hint, fmt.Errorf("device %s: %w", spec, err))
+		return nil, fault.New(fault.DeviceFault, hint, fmt.Errorf("device %s: %w", d.name, err))
 	}
 	r.add(d)
 	return d, nil
@@ -98,7 +109,7 @@ func parseDevice(spec string) (card int, trt bool, err error) {
 		fmt.Errorf("device %q: unknown name", spec))
 }
 
-// Name returns the device as it was asked for, such as "cuda:1".
+// Name returns what the device is called: Options.Name, or its spec.
 func (d *Device) Name() string { return d.name }
 
 func (d *Device) probe() error {
@@ -230,13 +241,16 @@ func (d *Device) tensorRTSettings() map[string]string {
 func (d *Device) cudaSettings() map[string]string {
 	settings := map[string]string{
 		"device_id": strconv.Itoa(d.cuda),
-		// Doubling the arena would hold twice what the largest crop needs.
+		// Doubling the arena may hold twice what the largest crop needs.
 		"arena_extend_strategy": "kSameAsRequested",
 		// The exhaustive search would time every algorithm again for each
 		// new shape of the crop.
 		"cudnn_conv_algo_search":       "HEURISTIC",
 		"cudnn_conv_use_max_workspace": "1",
 		"do_copy_in_default_stream":    "1",
+	}
+	if d.options.ArenaDouble {
+		settings["arena_extend_strategy"] = "kNextPowerOfTwo"
 	}
 	if d.options.MemoryLimit > 0 {
 		settings["gpu_mem_limit"] = strconv.FormatInt(d.options.MemoryLimit, 10)

@@ -2,9 +2,9 @@ package onnx
 
 import (
 	"fmt"
-	"os"
 
 	"uredit/pipeline/fault"
+	"uredit/pipeline/onnx/nvml"
 )
 
 const (
@@ -19,46 +19,43 @@ const (
 	mostWork    = 4 * gigabyte
 )
 
-// needed returns the bytes that graphs with so many bytes of weights take.
-func needed(weights int64) int64 {
+// Needed returns the bytes of a card's memory that graphs with so many bytes of
+// weights take.
+func Needed(weights int64) int64 {
 	return weights + kernelBytes + int64(min(workShare*float64(weights), mostWork))
 }
 
 // card returns what the driver says of the device's card; false for the CPU, and
 // where the driver does not say.
-func (d *Device) card() (card, bool) {
-	if d.cuda < 0 {
-		return card{}, false
+func (d *Device) card() (nvml.Card, bool) {
+	if d.cuda < 0 || d.options.Card == nil {
+		return nvml.Card{}, false
 	}
-	list, set := os.LookupEnv("CUDA_VISIBLE_DEVICES")
-	id := visible(d.cuda, list, set)
-	if id == "" {
-		return card{}, false
-	}
-	c, err := lookUp(managementLibrary, id)
+	c, err := d.options.Card()
 	return c, err == nil
 }
 
 // Fits returns an error with code fault.DeviceMemory when graphs whose files hold
-// so many bytes do not fit into what is free on the card. What is not known fits:
-// the CPU's memory, that of a part of a card.
+// so many bytes do not fit into what is free on the card. What is not known fits,
+// such as the CPU's memory.
 func (d *Device) Fits(bytes int64) error {
 	c, known := d.card()
 	if !known {
 		return nil
 	}
-	return c.fits(d.name, bytes)
+	return FitsOn(c, d.name, bytes)
 }
 
-func (c card) fits(device string, bytes int64) error {
-	need := needed(bytes)
-	if need <= c.free {
+// FitsOn is Fits of a device whose card is known.
+func FitsOn(c nvml.Card, device string, bytes int64) error {
+	need := Needed(bytes)
+	if need <= c.Free {
 		return nil
 	}
 	f := fault.New(fault.DeviceMemory,
 		"end other work on the card (`nvidia-smi` shows it), export the models with --fp16, or use a card with more memory",
 		fmt.Errorf("device %s (%s): the models need about %s, of them %s for weights; %s of %s are free",
-			device, c.name, size(need), size(bytes), size(c.free), size(c.total)))
+			device, c.Name, size(need), size(bytes), size(c.Free), size(c.Total)))
 	f.Retryable = true
 	return f
 }
@@ -76,7 +73,7 @@ func (d *Device) Kind() string {
 		kind = "cuda"
 	}
 	if c, known := d.card(); known {
-		kind += " " + c.name
+		kind += " " + c.Name
 	}
 	return kind
 }
@@ -88,14 +85,14 @@ func (d *Device) Batch() int {
 	if !known {
 		return 1
 	}
-	return c.batch()
+	return batch(c.Free / int64(max(1, d.options.Sharers)))
 }
 
-func (c card) batch() int {
+func batch(free int64) int {
 	switch {
-	case c.free >= 32*gigabyte:
+	case free >= 32*gigabyte:
 		return 4
-	case c.free >= 15*gigabyte:
+	case free >= 15*gigabyte:
 		return 2
 	}
 	return 1

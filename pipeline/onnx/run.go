@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -37,9 +39,13 @@ func (s *session) Run(ctx context.Context, in, out []*tensor.Tensor) error {
 	if err := s.prepare(out, &pins); err != nil {
 		return s.mismatch(err)
 	}
+	began := time.Now()
 	ended, err := s.execute(ctx)
 	switch {
 	case err == nil:
+		if s.device.options.Ran != nil {
+			s.device.options.Ran(graphName(s.path), time.Since(began))
+		}
 		return s.collect()
 	case ended:
 		return context.Cause(ctx)
@@ -49,6 +55,16 @@ func (s *session) Run(ctx context.Context, in, out []*tensor.Tensor) error {
 		return f
 	}
 	return fault.New(fault.ModelInvalid, "the graph does not take what it was given: export the model again", err)
+}
+
+// graphName names the graph of a file: "unet" for unet/model.onnx, "vision" for
+// vision.onnx.
+func graphName(file string) string {
+	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	if name == "model" {
+		return filepath.Base(filepath.Dir(file))
+	}
+	return name
 }
 
 // execute runs the graph and reports whether ctx ended meanwhile.

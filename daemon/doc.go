@@ -16,7 +16,7 @@
 //	spool/active/                  claimed or running, each name with the process that holds it
 //	spool/requests/J.yaml          the requests of live jobs, as they were accepted
 //	spool/ids/                     job ids in use, each a file that names J
-//	spool/hosts/                   a heartbeat of each daemon
+//	spool/hosts/                   a heartbeat of each daemon, and how its devices do
 //	FORMAT                         version of this layout, id of the spool, uid and gid of the daemon
 //
 // J is the spool's own token, STAMP-RAND6, made at the claim; a job_id is the
@@ -70,6 +70,7 @@
 //	fair.go      in which order jobs run
 //	again.go     which errors are tried again, and when a host stops
 //	room.go      whether a disk has room for a job to begin, and to go on
+//	vitals.go    how the devices do, for people and metrics
 //	hosts.go     heartbeats, take-over from dead hosts, stopping when cut off
 //	publish.go   from a finished edit to its public names
 //	models.go    which model a request may name

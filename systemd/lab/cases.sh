@@ -71,6 +71,35 @@ start() {
 	[ "$memory" -le 60 ] || fail "the idle daemon holds $memory MB"
 }
 
+idles() {
+	local pid before after; pid=$(property MainPID)
+	used() { cat "/proc/$pid"/task/*/schedstat | awk '{ns += $1} END {print int(ns / 1000)}'; } # of processors, in microseconds
+	before=$(used); read -rt 20 <> <(:); after=$(used)
+	local share=$(((after - before) / 20)) # millionths of a core
+	say "" "idle for 20 s: $((share / 10000)).$(printf %04d $((share % 10000))) % of a core"
+	[ "$share" -le 2000 ] || fail "the idle daemon takes $share millionths of a core"
+}
+
+# The drop-in of a GPU host changes nothing where there is no GPU, and takes little of
+# what keeps the service in.
+guards() {
+	install -D -m 0644 /usr/share/doc/uredit/examples/uredit-gpu.conf /etc/systemd/system/uredit.service.d/gpu.conf
+	systemctl daemon-reload
+	local wrong; wrong=$(systemd-analyze verify --man=no uredit.service 2>&1)
+	[ -z "$wrong" ] || fail "systemd-analyze verify with the GPU drop-in: $wrong"
+	say "" "with the GPU drop-in: $(systemd-analyze security uredit --no-pager 2>/dev/null | tail -1 | tr -d '→' | sed 's/^ *//')"
+	sed -i 's/^devices: .*/devices: [auto]/' /etc/uredit/uredit.yaml
+	expect "start with the GPU drop-in" systemctl restart uredit
+	expect "auto is the processor" grep -q '"name": "cpu"' $spool/spool/hosts/*.json
+	sed -i 's/^devices: .*/devices: [GPU-none]/' /etc/uredit/uredit.yaml
+	systemctl restart uredit 2>/dev/null && fail "it started without its card"
+	within 10 "a sentence about the card" shows 'device GPU-none: there is no NVIDIA driver here'
+	sed -i 's/^devices: .*/devices: [cpu]/' /etc/uredit/uredit.yaml
+	rm -r /etc/systemd/system/uredit.service.d
+	systemctl daemon-reload
+	expect "start without it" systemctl restart uredit
+}
+
 finishes() {
 	job short 5 || return
 	within 120 "finished job" state_is short finished || return
@@ -225,7 +254,7 @@ purges() {
 	expect "no unit is left" [ -z "$(systemctl list-unit-files --no-legend 'uredit*')" ]
 }
 
-for case in ${*:-install start finishes stops reloads hangs collects measures misconfigured mounts upgrades purges}; do
+for case in ${*:-install start idles guards finishes stops reloads hangs collects measures misconfigured mounts upgrades purges}; do
 	say "$case" ""
 	"$case"
 done

@@ -203,9 +203,9 @@ func (d *Daemon) published(w *work) (bool, error) {
 		return false, err
 	}
 	defer out.Close()
-	status, done := finishedStatus(out, w.claim.Job)
+	status, done, err := finishedStatus(out, w.claim.Job)
 	if !done {
-		return false, nil
+		return false, err
 	}
 	if there, err := out.ReadRegular(job.StatusName); err == nil && bytes.Equal(there, status) {
 		return true, nil
@@ -214,17 +214,20 @@ func (d *Daemon) published(w *work) (bool, error) {
 }
 
 // finishedStatus returns what status.json says of a job whose record says that
-// it is finished.
-func finishedStatus(out *roots.Dir, j string) (status []byte, done bool) {
+// it is finished. An error says that it cannot be told now.
+func finishedStatus(out *roots.Dir, j string) (status []byte, done bool, err error) {
 	data, err := out.ReadRegular(job.RecordName)
-	if err != nil {
-		return nil, false
+	if passing(err) {
+		return nil, false, err
+	}
+	if err != nil { // none, or nothing of ours
+		return nil, false, nil
 	}
 	record, err := job.ParseRecord(data)
 	if err != nil || record.Token != j || record.Outcome != job.OutcomeFinished {
-		return nil, false
+		return nil, false, nil
 	}
-	return record.Status.JSON(), true
+	return record.Status.JSON(), true, nil
 }
 
 // replaceStatus gives status.json another content, whole and durable, by way of

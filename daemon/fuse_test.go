@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"uredit/daemon/roots"
+	"uredit/daemon/spool"
 )
 
 var (
@@ -26,6 +30,7 @@ type share struct {
 	clients []string // where they are mounted
 	renames atomic.Int64
 	lost    atomic.Int64 // renames whose answer was no
+	broken  atomic.Bool  // directories cannot be listed
 }
 
 func newShare(t *testing.T, clients int) *share {
@@ -91,6 +96,14 @@ func (n *shareNode) Rename(ctx context.Context, name string, to fs.InodeEmbedder
 	return errno
 }
 
+// OpendirHandle implements fs.NodeOpendirHandler.
+func (n *shareNode) OpendirHandle(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	if n.share.broken.Load() {
+		return nil, 0, syscall.EIO
+	}
+	return n.LoopbackNode.OpendirHandle(ctx, flags)
+}
+
 // TestChaosShare is TestChaos on a share with two clients that remember what they
 // saw, and whose answers get lost.
 func TestChaosShare(t *testing.T) {
@@ -127,4 +140,41 @@ func TestShare(t *testing.T) {
 	if entries, err := os.ReadDir(b); err != nil || len(entries) != 1 || entries[0].Name() != "new" {
 		t.Errorf("a listing shows %v, %v", entries, err)
 	}
+}
+
+// TestCommitOnAShare: a commit that a client cannot see at the moment is not gone.
+func TestCommitOnAShare(t *testing.T) {
+	s := newShare(t, 2)
+	const j, attempt = "261124T120000-abcdef", spool.WorkDir + "/261124T120000-abcdef.e0002"
+	if err := os.MkdirAll(filepath.Join(s.clients[0], "out", attempt), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	set, err := roots.Open([]string{s.clients[1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := set.OpenDir(filepath.Join(s.clients[1], "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	read := func() error {
+		_, _, err := readCommit(out, j)
+		return err
+	}
+	if _, gone := errors.AsType[*goneError](read()); !gone { // the client remembers it
+		t.Fatal("there is a commit")
+	}
+	if err := os.WriteFile(filepath.Join(s.clients[0], "out", attempt, commitName), []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(); err != nil && !passing(err) {
+		t.Errorf("a commit that is listed: %v", err)
+	}
+	s.broken.Store(true)
+	if err := read(); !passing(err) {
+		t.Errorf("listings that are not answered: %v", err)
+	}
+	s.broken.Store(false)
+	eventually(t, "a commit that is seen", func() bool { return read() == nil })
 }

@@ -113,11 +113,16 @@ func (d *loopDisk) cut(t *testing.T) {
 	d.cuts++
 }
 
-// restore mounts the disk again: its file system recovers.
+// restore mounts the disk again: its file system recovers. Another name space of
+// mounts may still hold the one that lost its power, which a mount would find again.
 func (d *loopDisk) restore(t *testing.T) {
 	t.Helper()
-	command(t, "umount", d.dir)
-	command(t, "mount", "-t", d.kind, "-o", diskOptions[d.kind], d.loop, d.dir)
+	eventually(t, "a disk that has power again", func() bool {
+		command(t, "umount", d.dir)
+		command(t, "mount", "-t", d.kind, "-o", diskOptions[d.kind], d.loop, d.dir)
+		probe := d.path(".probe")
+		return os.WriteFile(probe, nil, 0o644) == nil && os.Remove(probe) == nil
+	})
 }
 
 func command(t *testing.T, name string, args ...string) {

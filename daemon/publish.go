@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -137,9 +138,9 @@ func (d *Daemon) forward(w *work) error {
 	}
 	j := w.claim.Job
 	c, dirs, err := readCommit(out, j)
-	_, done := finishedStatus(out, j)
+	_, done, doubt := finishedStatus(out, j)
 	if err != nil && !done {
-		return errors.Join(err, out.Close())
+		return errors.Join(cmp.Or(doubt, err), out.Close())
 	}
 	a, err := openAttempt(out, w.claim.JobName, func() error { return d.mine(w.claim) })
 	if err != nil {
@@ -162,7 +163,11 @@ func (d *Daemon) forward(w *work) error {
 
 // tellFinished says that a job is finished, if its last owner did not get so far.
 func (d *Daemon) tellFinished(a *attempt, w *work, c commit) error {
-	if status, done := finishedStatus(a.out, w.claim.Job); done {
+	status, done, err := finishedStatus(a.out, w.claim.Job)
+	if err != nil {
+		return err
+	}
+	if done {
 		return replaceStatus(a.out, a.dir, status)
 	}
 	if err := d.startReport(a, w, ""); err != nil {
@@ -180,14 +185,11 @@ func (e *goneError) Error() string {
 }
 
 // readCommit returns the commit of a job, and the directories in which its files
-// may be, the newest first.
+// may be, the newest first. Only listings that a network client asked its server
+// for prove that there is none.
 func readCommit(out *roots.Dir, j string) (c commit, dirs []string, err error) {
-	work, err := out.Open(spool.WorkDir + "/.")
-	if err != nil {
-		return commit{}, nil, &goneError{name: spool.WorkDir}
-	}
-	defer work.Close()
-	names, err := work.Readdirnames(-1)
+	_ = atomicfile.Stir(out.Root, spool.WorkDir)
+	names, err := listed(out, spool.WorkDir)
 	if err != nil {
 		return commit{}, nil, err
 	}
@@ -202,7 +204,7 @@ func readCommit(out *roots.Dir, j string) (c commit, dirs []string, err error) {
 		if found {
 			continue
 		}
-		data, err := out.ReadRegular(path.Join(dir, commitName))
+		data, err := readListed(out, dir, commitName)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			continue
 		}
@@ -218,6 +220,39 @@ func readCommit(out *roots.Dir, j string) (c commit, dirs []string, err error) {
 		return commit{}, nil, &goneError{name: commitName}
 	}
 	return c, dirs, nil
+}
+
+// listed returns the names in a directory of an output directory. One that is not
+// there is a *goneError.
+func listed(out *roots.Dir, dir string) ([]string, error) {
+	f, err := out.Open(dir + "/.") // a pipe in its place would be waited for
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, &goneError{name: dir}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+// readListed reads a file of an attempt's directory. One that is listed there and
+// cannot be found is an error that passes: a network client may remember for a
+// while that there was no such name.
+func readListed(out *roots.Dir, dir, name string) ([]byte, error) {
+	data, err := out.ReadRegular(path.Join(dir, name))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return data, err
+	}
+	_ = atomicfile.Stir(out.Root, dir)
+	names, failed := listed(out, dir)
+	switch {
+	case slices.Contains(names, name):
+		return nil, fmt.Errorf("read %s, which is listed: %w", name, syscall.ESTALE)
+	case passing(failed):
+		return nil, failed
+	}
+	return nil, err
 }
 
 // publishCommitted gives the files of a commit their public names. One that has

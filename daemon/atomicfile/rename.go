@@ -37,7 +37,7 @@ func RenameOwn[F fs.File](root Dir[F], oldName, newName string) error {
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return err == nil
 		}
-		return stir(root, path.Dir(oldName)) == nil || has(root, newName, file)
+		return Stir(root, path.Dir(oldName)) == nil || has(root, newName, file)
 	})
 }
 
@@ -84,7 +84,7 @@ func settle[F fs.File](root Dir[F], oldName, newName string, rename func(oldName
 // has reports whether name is a file. It is opened: a network file system answers
 // that by asking its server, and other questions from memory.
 func has[F fs.File](root Dir[F], name string, file fs.FileInfo) bool {
-	_ = stir(root, path.Dir(name)) // without it the open may be answered from memory too
+	_ = Stir(root, path.Dir(name)) // without it the open may be answered from memory too
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return false
@@ -102,9 +102,9 @@ func Same(a, b fs.FileInfo) bool {
 	return isX && isY && x.Dev == y.Dev && x.Ino == y.Ino
 }
 
-// stir changes a directory, after which a client asks its server what is in it. An
-// error says that the directory is gone, or cannot be written in.
-func stir[F fs.File](root Dir[F], dir string) error {
+// Stir changes a directory, after which a network client asks its server what is
+// in it. An error says that the directory is gone, or cannot be written in.
+func Stir[F fs.File](root Dir[F], dir string) error {
 	name := path.Join(dir, ".uredit-"+rand.Text()[:8])
 	if err := root.Mkdir(name, 0o700); err != nil {
 		return err

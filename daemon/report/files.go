@@ -40,12 +40,16 @@ func (r *Reporter) write(sync bool) error {
 	r.record.Heartbeat = now()
 	r.lastOne = time.Now()
 	record, status, pending := r.record.JSON(), r.record.Status.JSON(), r.events.take()
+	kept := path.Join(r.attemptName, fmt.Sprintf("%s.%d", job.StatusName, r.record.Seq))
 	r.dirty = false
 	r.mu.Unlock()
 
 	err := r.flush(pending, sync)
 	// The record first: who sees the status finished finds the record so.
 	err = errors.Join(err, r.replace(job.RecordName, record))
+	if keepStatus(r.dir, kept) {
+		r.kept = append(r.kept, replaced{name: kept, at: time.Now()})
+	}
 	err = errors.Join(err, r.replace(job.StatusName, status))
 	if err != nil {
 		r.mu.Lock()
@@ -72,6 +76,36 @@ func (r *Reporter) flush(pending []byte, sync bool) error {
 		return fmt.Errorf("write %s: %w", job.EventsName, err)
 	}
 	return nil
+}
+
+// keepFor is how long a replaced status.json keeps a name: long against the time
+// between a reader's open and its read, short against what a network client
+// remembers, for as long as there is the old file it may be shown.
+const keepFor = time.Second
+
+// replaced is a status.json that was replaced.
+type replaced struct {
+	name string
+	at   time.Time
+}
+
+// keepStatus gives the status.json that is about to be replaced another name as
+// well. NFS 3 knows no open files: who has opened it and not read it yet could not
+// read it any more when nothing has a name for it. It returns false where there
+// are no hard links, or nothing to keep.
+func keepStatus(dir *os.Root, kept string) bool {
+	_ = dir.Remove(kept)
+	return dir.Link(job.StatusName, kept) == nil
+}
+
+// dropStatus removes what was kept for so long.
+func (r *Reporter) dropStatus(long time.Duration) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	for len(r.kept) > 0 && time.Since(r.kept[0].at) >= long {
+		_ = r.dir.Remove(r.kept[0].name) // what stays goes with the attempt's directory
+		r.kept = r.kept[1:]
+	}
 }
 
 func (r *Reporter) replace(name string, data []byte) error {

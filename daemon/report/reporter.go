@@ -62,7 +62,8 @@ type Reporter struct {
 
 	writing    sync.Mutex // held while files are written; taken before mu
 	eventsFile *os.File
-	failing    bool // the last write failed, and the log says so
+	kept       []replaced // the oldest first
+	failing    bool       // the last write failed, and the log says so
 }
 
 // Start begins an attempt: it takes over what earlier attempts of the job left
@@ -119,6 +120,7 @@ func (r *Reporter) open(o *Options, mine bool) error {
 func (r *Reporter) Close() error {
 	close(r.stop)
 	r.running.Wait()
+	r.dropStatus(0)
 	return r.closeFiles()
 }
 
@@ -146,6 +148,7 @@ func (r *Reporter) tick() {
 			return
 		case <-ticker.C:
 			r.refresh()
+			r.dropStatus(keepFor)
 		}
 	}
 }

@@ -199,3 +199,35 @@ func TestPowerCut(t *testing.T) {
 		t.Errorf("the log lost a line: %q", log)
 	}
 }
+
+// TestReplacedStatus: a status.json that was replaced keeps a name for a while, for
+// readers on file systems that know no open files, and not for longer.
+func TestReplacedStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, t.TempDir())
+		r := p.mustStart(token, 1)
+		r.Stage(job.Extracting, 0, 0, "")
+		before, err := os.Stat(p.path + "/" + job.StatusName)
+		must(t, err)
+		kept := func() bool {
+			names, err := filepath.Glob(p.path + "/.uredit/*/" + job.StatusName + ".*")
+			must(t, err)
+			return slices.ContainsFunc(names, func(name string) bool {
+				info, err := os.Stat(name)
+				return err == nil && os.SameFile(info, before)
+			})
+		}
+		r.Stage(job.Masking, 0, 0, "")
+		r.Stage(job.Propagating, 0, 0, "")
+		if !kept() {
+			t.Error("a reader that had opened it cannot read it any more")
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if kept() {
+			t.Error("it is kept for ever")
+		}
+		must(t, r.Finish(report.Result{Output: "x"}))
+		must(t, r.Close())
+	})
+}

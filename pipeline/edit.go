@@ -18,6 +18,7 @@ type frameEdit struct {
 	patch  *frame.Patch
 	window crop.Window
 	cut    bool
+	eroded bool   // there is a mask, and the erosion left nothing of it
 	views  *views // nil where nothing is edited
 
 	picture *preset.Picture // nil but with a preset
@@ -32,10 +33,15 @@ func (v *views) resize(w, h int) {
 	v.edited = slices.Grow(v.edited[:0], n)[:n]
 }
 
-// edit is pass 2: decode → prepare → network → blend → encode.
+// edit is pass 2, from the first frame that is not sealed.
 func (r *run) edit(ctx context.Context) error {
 	total := r.result.Frames
 	r.enter(Editing, total, r.spec.EditPrompt)
+	if err := r.segmentsKnown(ctx); err != nil {
+		return err
+	}
+	from := min(len(r.done)*r.segmentFrames(), total)
+	r.continued(from)
 	m, err := r.method()
 	if err != nil {
 		return err
@@ -44,13 +50,31 @@ func (r *run) edit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if from == total {
+		r.enter(Saving, total, "writing the result")
+		return r.erosion()
+	}
 	size := r.batchSize(session)
 	if err := r.warm(ctx, session, size); err != nil {
 		return err
 	}
+	if err := r.editFrom(ctx, from, m, session, size); err != nil {
+		return err
+	}
+	return r.erosion()
+}
+
+// editFrom edits and writes the frames from a segment's first one on, in batches
+// of size: decode → prepare → network → blend → encode.
+func (r *run) editFrom(ctx context.Context, from int, m method, session *pix2pix.Session, size int) error {
+	total := r.result.Frames
+	// The mean over time of the first frame needs those before it, edited in the
+	// batches that they were edited in.
+	first := max(0, from-m.blend.delay()) / size * size
+	r.masks.Skip(first)
 	p, ctx := r.pass(ctx, 2)
 	defer p.close()
-	decoder, err := r.engine.Video.Decode(ctx, r.spec.Input, r.result.Input, r.decode())
+	decoder, err := r.engine.Video.Decode(ctx, r.spec.Input, r.result.Input, r.decodeFrom(first))
 	if err != nil {
 		return err
 	}
@@ -72,7 +96,9 @@ func (r *run) edit(ctx context.Context) error {
 	batches := &batch{run: r, session: session, lane: editing, size: size}
 	p.group.Go(func() error {
 		return produce(ctx, decoding, p.turn, read, stock.get, func(f *frameEdit) (more bool, err error) {
-			return hasMore(decoder.Read(f.frame))
+			more, err = hasMore(decoder.Read(f.frame))
+			f.frame.Index += first
+			return more, err
 		})
 	})
 	p.group.Go(func() error {
@@ -89,8 +115,14 @@ func (r *run) edit(ctx context.Context) error {
 	p.group.Go(func() error {
 		err := consume(ctx, encoding, p.turn, done, func(f *frameEdit) error {
 			defer stock.put(f)
+			if f.frame.Index < from {
+				return nil
+			}
 			if err := out.Write(f.frame); err != nil {
 				return err
+			}
+			if f.eroded {
+				r.eroded++
 			}
 			r.send(Progress{Stage: Smoothing, Frame: f.frame.Index + 1, Total: total})
 			return nil
@@ -104,10 +136,10 @@ func (r *run) edit(ctx context.Context) error {
 	if err := p.group.Wait(); err != nil {
 		return err
 	}
-	if n := encoding.Frames; n != total {
+	if n := first + encoding.Frames; n != total {
 		return fmt.Errorf("the input gave %d frames in the first pass and %d in the second", total, n)
 	}
-	return r.erosion()
+	return nil
 }
 
 // session starts the editor on the request's prompt.
@@ -160,11 +192,10 @@ func (r *run) preparation() (func(context.Context, *frameEdit) error, error) {
 		if err := r.masks.Next(mask); err != nil {
 			return err
 		}
+		f.eroded = false
 		f.window, f.cut = r.windows.Window(i), r.windows.Cut(i)
 		if !compositor.Alpha(f.patch, mask, r.masks.Boxes()[i]) {
-			if !r.masks.Boxes()[i].Empty() {
-				r.eroded++
-			}
+			f.eroded = !r.masks.Boxes()[i].Empty()
 			return nil
 		}
 		if f.views, err = r.views.get(ctx); err != nil {

@@ -33,6 +33,9 @@ type Engine struct {
 	// graph allows it; 0 counts as 1. More make a card busier and need more of
 	// its memory; a processor gains nothing.
 	Batch int
+	// SegmentFrames is how many frames are encoded, and sealed, together; 0 counts
+	// as 120.
+	SegmentFrames int
 	// Serial makes the steps of a pass take turns, so that each can be measured
 	// alone. It is for benchmarks.
 	Serial bool
@@ -43,8 +46,10 @@ type Engine struct {
 
 // Edit runs one edit from the input to the files in spec.Work. It reports
 // progress from several goroutines, one report at a time. An error is a
-// *fault.Error with its stage; whatever the edit left in spec.Work is then of
-// no use.
+// *fault.Error with its stage; of what the edit left in spec.Work then only
+// SealedFiles are of use, to another Edit of the same Spec: it goes on after
+// the last segment that they hold, and its frames are those of an edit that was
+// never ended.
 func (e *Engine) Edit(ctx context.Context, spec Spec, report func(Progress)) (Result, error) {
 	r := &run{engine: e, spec: spec, report: report}
 	defer r.close()

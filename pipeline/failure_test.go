@@ -49,9 +49,9 @@ func (v *failing) edit(ctx context.Context, t *testing.T, e *pipeline.Engine, ch
 // that failure, no step takes it for the end of the video, and nothing is left
 // running.
 func TestFailuresEndThePass(t *testing.T) {
-	calls := []string{"decode rgb 0", "encode mask 0", "close mask 0", "decode 0", "encode picture 0", "close picture 0"}
+	calls := []string{"decode rgb 0", "encode mask 0", "close mask 0", "decode 0", "encode part-000000 0", "close part-000000 0"}
 	for i := range 5 {
-		for _, call := range []string{"read rgb", "run detector", "write mask", "read", "run vae_decoder", "write picture"} {
+		for _, call := range []string{"read rgb", "run detector", "write mask", "read", "run vae_decoder", "write part-000000"} {
 			if call == "run vae_decoder" && i == 0 {
 				continue // the probe at load
 			}
@@ -74,7 +74,7 @@ func failOnce(t *testing.T, call string, serial bool, batch int) {
 	if !errors.Is(err, errInjected) {
 		t.Errorf("%s: error is %v, want %v", what, err, errInjected)
 	}
-	if _, saved := stages[pipeline.Saving]; saved && call != "close picture 0" {
+	if _, saved := stages[pipeline.Saving]; saved && call != "close part-000000 0" {
 		t.Errorf("%s: a step took the failure for the end of the video", what)
 	}
 	if n := v.ended.Load(); n > 0 {
@@ -131,7 +131,7 @@ func TestBatches(t *testing.T) {
 		if _, _, err := v.edit(t.Context(), t, e, nil); err != nil {
 			t.Fatal(err)
 		}
-		results[batch] = v.written["picture"]
+		results[batch] = v.written["part-000000"]
 		var rows []int64
 		for _, s := range w.shapes {
 			if n := len(rows); s[0] != 2 && (n == 0 || rows[n-1] != s[0]) { // 2 is the probe
@@ -166,7 +166,7 @@ func TestWarm(t *testing.T) {
 		if _, _, err := v.edit(t.Context(), t, e, nil); err != nil {
 			t.Fatal(err)
 		}
-		runs[i], results[i] = len(w.sizes), v.written["picture"]
+		runs[i], results[i] = len(w.sizes), v.written["part-000000"]
 	}
 	if runs[1] != runs[0]+1 {
 		t.Errorf("the editor saw %d pictures with a warm-up and %d without", runs[1], runs[0])

@@ -70,7 +70,7 @@ func (v *failing) Encode(ctx context.Context, out *os.File, _ media.Encode) (pip
 	return e, nil
 }
 
-func (v *failing) Mux(context.Context, *os.File, *os.File, *os.File, media.Info) ([]string, error) {
+func (v *failing) Mux(context.Context, *os.File, media.Parts, *os.File, media.Info) ([]string, error) {
 	return nil, v.fail("mux", 0)
 }
 

@@ -23,7 +23,7 @@ func TestGPUEdit(t *testing.T) {
 		if _, _, err := v.edit(t.Context(), t, e, nil); err != nil {
 			t.Fatal(err)
 		}
-		results[name] = v.written["picture"]
+		results[name] = v.written["part-000000"]
 	}
 	for i, want := range results["cpu"] {
 		for k, v := range results["cuda"][i] {

@@ -20,8 +20,16 @@ const (
 	grey         = 128
 )
 
-// findMasks is pass 1: decode → stretch → segment, link or track → runs → preview.
+// findMasks is pass 1, unless its masks are known: decode → stretch → segment, link or track → runs → preview.
 func (r *run) findMasks(ctx context.Context) error {
+	known, err := r.masksKnown()
+	if err != nil {
+		return err
+	}
+	if known {
+		r.masksReady()
+		return nil
+	}
 	follower, err := r.follow(ctx)
 	if err != nil {
 		return err
@@ -69,7 +77,14 @@ func (r *run) findMasks(ctx context.Context) error {
 	}
 	r.warn(pictures.decoder.Warnings()...)
 	r.warn(follower.Warnings()...)
-	return r.masksFound()
+	if err := r.masksFound(); err != nil {
+		return err
+	}
+	if err := r.sealMasks(); err != nil {
+		return err
+	}
+	r.masksReady()
+	return nil
 }
 
 // follow starts looking for what the mask prompt names.
@@ -186,10 +201,15 @@ func (r *run) masksFound() error {
 	case empty > 0:
 		r.warn(fmt.Sprintf("mask_prompt %q names nothing in %d of %d frames; they are left as they are", r.spec.MaskPrompt, empty, n))
 	}
-	r.result.Frames, r.result.EmptyFrames = n, empty
+	return nil
+}
+
+// masksReady counts the masks and gives their preview away.
+func (r *run) masksReady() {
+	n := r.masks.Len()
+	r.result.Frames, r.result.EmptyFrames = n, r.masks.Empty()
 	r.result.Input.Frames = n
 	r.send(Progress{Stage: Propagating, Frame: n, Total: n, MaskFile: r.result.MaskFile})
-	return nil
 }
 
 // nothingFound is the error of n frames without an object. A number may be past
@@ -244,6 +264,16 @@ func toPreview(mask []byte) {
 	for i, v := range mask {
 		mask[i] = previewBlack + v&(previewWhite-previewBlack)
 	}
+}
+
+// decodeFrom says how the frames are read without the first ones.
+func (r *run) decodeFrom(first int) media.Decode {
+	d := r.decode()
+	d.First += first
+	if d.Max > 0 {
+		d.Max -= first
+	}
+	return d
 }
 
 // decode says how both passes read the input.

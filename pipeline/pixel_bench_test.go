@@ -184,7 +184,7 @@ func (t *tape) Encode(context.Context, *os.File, media.Encode) (pipeline.Encoder
 	return &pipe{frame: make([]byte, len(t.frames[0].Pix))}, nil
 }
 
-func (t *tape) Mux(context.Context, *os.File, *os.File, *os.File, media.Info) ([]string, error) {
+func (t *tape) Mux(context.Context, *os.File, media.Parts, *os.File, media.Info) ([]string, error) {
 	return nil, nil
 }
 

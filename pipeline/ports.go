@@ -18,10 +18,10 @@ type Video interface {
 	Decode(ctx context.Context, in *os.File, info media.Info, d media.Decode) (Decoder, error)
 	// Encode starts writing frames to out: an MP4 with a video stream only.
 	Encode(ctx context.Context, out *os.File, e media.Encode) (Encoder, error)
-	// Mux writes out from the video stream of video and everything else of
-	// source that MP4 can carry, ending with the last frame. It returns
-	// sentences about what it had to leave or convert.
-	Mux(ctx context.Context, out, video, source *os.File, info media.Info) (warnings []string, err error)
+	// Mux writes out from the video streams of parts, one after the other, and
+	// everything else of source that MP4 can carry, ending with the last frame.
+	// It returns sentences about what it had to leave or convert.
+	Mux(ctx context.Context, out *os.File, parts media.Parts, source *os.File, info media.Info) (warnings []string, err error)
 	// WritePNG writes one frame as a picture of the shown size of info.
 	WritePNG(ctx context.Context, out *os.File, f *frame.Frame, info media.Info) error
 }

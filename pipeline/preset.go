@@ -64,13 +64,12 @@ func (r *run) urView(view *preset.View) func(context.Context, *frameEdit) error 
 		if err := r.masks.Next(mask); err != nil {
 			return err
 		}
+		f.eroded = false
 		if f.picture == nil {
 			f.picture = &preset.Picture{}
 		}
 		if !view.Take(f.picture, f.frame, mask) {
-			if !r.masks.Boxes()[i].Empty() {
-				r.eroded++
-			}
+			f.eroded = !r.masks.Boxes()[i].Empty()
 			return nil
 		}
 		p := f.picture

@@ -19,12 +19,11 @@ import (
 
 // Names of the files in Spec.Work.
 const (
-	runsName    = "masks.runs"  // pass 1's masks
-	pictureName = "picture.mp4" // pass 2's video stream
-	outputName  = "output.mp4"
-	maskName    = "mask.mp4"
-	outputPNG   = "output.png"
-	maskPNG     = "mask.png"
+	runsName   = "masks.runs" // pass 1's masks
+	outputName = "output.mp4"
+	maskName   = "mask.mp4"
+	outputPNG  = "output.png"
+	maskPNG    = "mask.png"
 )
 
 // run is one edit on its way. Its methods are the steps of Engine.Edit, in
@@ -42,6 +41,12 @@ type run struct {
 	views    *stock[*views]
 	eroded   int // frames whose mask the erosion took away
 	closers  []func() error
+
+	maskKey     string // what the masks depend on; "" where nothing is sealed
+	sealedMasks string // sha256 of the sealed masks
+	segmentKey  string // what segments depend on; "" where none is sealed
+	done        []segmentFacts
+	continues   Continuation
 
 	mu     sync.Mutex // guards what follows, and the result's stages and warnings
 	report func(Progress)
@@ -185,9 +190,9 @@ func (r *run) fail(ctx context.Context, err error) error {
 
 // create makes a file in the working directory.
 func (r *run) create(name string) (*os.File, error) {
-	f, err := r.spec.Work.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o664)
+	f, err := createIn(r.spec.Work, name)
 	if err != nil {
-		return nil, fmt.Errorf("create %s: %w", name, err)
+		return nil, err
 	}
 	r.closers = append(r.closers, f.Close)
 	return f, nil

@@ -26,10 +26,11 @@ func (r *run) encoding() media.Encode {
 	}
 }
 
-// outputSink opens what pass 2 writes to.
+// outputSink opens what pass 2 writes to: what follows the segments that are
+// done.
 func (r *run) outputSink(ctx context.Context) (Encoder, error) {
 	if !r.spec.SingleFrame {
-		return r.sink(ctx, pictureName, r.encoding())
+		return r.segmentSink(ctx), nil
 	}
 	r.result.OutputFile = outputPNG
 	info := r.result.Input
@@ -106,19 +107,14 @@ func (r *run) save(ctx context.Context) error {
 }
 
 func (r *run) mux(ctx context.Context, name string) error {
-	picture, err := r.spec.Work.Open(pictureName)
-	if err != nil {
-		return err
-	}
-	defer picture.Close()
 	out, err := r.create(name)
 	if err != nil {
 		return err
 	}
-	warnings, err := r.engine.Video.Mux(ctx, out, picture, r.spec.Input, r.result.Input)
+	warnings, err := r.engine.Video.Mux(ctx, out, parts(r.spec.Work, r.done), r.spec.Input, r.result.Input)
 	if err != nil {
 		return err
 	}
 	r.warn(warnings...)
-	return r.spec.Work.Remove(pictureName)
+	return nil
 }

@@ -32,7 +32,9 @@ const (
 type Spec struct {
 	Input     *os.File // opened for reading; the pipeline reopens it through /proc/self/fd
 	InputName string   // for messages
-	Work      *os.Root // an empty directory of this run's own; outputs appear in it
+	Work      *os.Root // a directory of this run's own, empty or with SealedFiles; outputs appear in it
+	Origin    Origin   // what the files depend on beside the other fields
+	Attempt   int      // number of this run of the edit, for people; noted in seals
 
 	SegmenterModel string // folder of the sam3 part; "" for the engine's own
 	EditorModel    string // folder of the pix2pix part; "" for the engine's own
@@ -82,6 +84,9 @@ type Progress struct {
 	Message  string
 	MaskFile string // set once the mask preview is complete in Work
 	Input    *media.Info
+	// Continues is set once, when it is known what of an earlier run is used,
+	// unless there was nothing.
+	Continues *Continuation
 }
 
 // StageTime is what one stage took.

@@ -5,35 +5,45 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
 	"os"
+	"os/exec"
 	"strconv"
+	"strings"
 
 	"uredit/pipeline/fault"
 	"uredit/pipeline/media"
 )
 
 // Mux writes out, an MP4 that starts to play before it is loaded, from the video
-// stream of video, which Encode wrote with the times that Decode gave, and from
-// the sound, subtitles, chapters and tags of source, of which info is the probe.
+// streams of parts, one after the other, which Encode wrote with the times that
+// Decode gave, and from the sound, subtitles, chapters and tags of source, of
+// which info is the probe. No frame is encoded again, and each keeps its time.
 // Everything ends with the last frame. Sound that MP4 cannot carry becomes AAC.
 // It returns sentences about what it had to leave or convert.
-func (t *Tool) Mux(ctx context.Context, out, video, source *os.File, info media.Info) (warnings []string, err error) {
+func (t *Tool) Mux(ctx context.Context, out *os.File, parts media.Parts, source *os.File, info media.Info) (warnings []string, err error) {
 	if err := regular(source); err != nil {
 		return nil, err
 	}
-	tb, end, err := t.end(ctx, video)
+	tb, end, err := t.end(ctx, parts)
 	if err != nil {
 		return nil, fmt.Errorf("mux: %w", err)
 	}
+	dir, err := parts.Dir.Open(".")
+	if err != nil {
+		return nil, fmt.Errorf("mux: %w", err)
+	}
+	defer dir.Close()
+	files, list := []*os.File{dir, source, out}, partList(parts.List, info.TimeBase)
 	plan := planMux(info)
 	warnings = plan.warnings
-	err = t.mux(ctx, out, video, source, muxArgs(info, plan, tb, end))
+	err = t.mux(ctx, files, list, muxArgs(info, plan, tb, end))
 	if e := fault.Of(err); err != nil && e.Code == fault.ToolFailed && plan.carries() {
 		// Streams of damaged or odd files can be decodable and yet not fit as
 		// they are. The picture is what the user waited for: convert the sound,
 		// then leave it.
 		for _, simpler := range []muxPlan{plan.simpler(), {}} {
-			if err = t.mux(ctx, out, video, source, muxArgs(info, simpler, tb, end)); err == nil {
+			if err = t.mux(ctx, files, list, muxArgs(info, simpler, tb, end)); err == nil {
 				warnings = append(plan.warnings, simpler.apology())
 				break
 			}
@@ -45,8 +55,11 @@ func (t *Tool) Mux(ctx context.Context, out, video, source *os.File, info media.
 	return warnings, err
 }
 
-func (t *Tool) mux(ctx context.Context, out, video, source *os.File, args []string) error {
-	p, err := t.start(ctx, t.ffmpeg, args, []*os.File{video, source, out}, nil)
+func (t *Tool) mux(ctx context.Context, files []*os.File, list string, args []string) error {
+	p, err := t.start(ctx, t.ffmpeg, args, files, func(c *exec.Cmd) error {
+		c.Stdin = strings.NewReader(list)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
@@ -56,10 +69,47 @@ func (t *Tool) mux(ctx context.Context, out, video, source *os.File, args []stri
 	return nil
 }
 
-// end returns the time base of an encoded video and when its last frame stops
-// being shown, in seconds on the file's own clock.
-func (t *Tool) end(ctx context.Context, video *os.File) (tb media.Rational, end float64, err error) {
-	out, err := t.output(ctx, t.ffprobe, probeArgs(), video)
+// partList is what ffmpeg's concat demuxer reads: the files in the directory
+// that is the first inherited file. The demuxer moves each file to where the one
+// before it ends, unless it begins there already: every duration is the distance
+// of two starts, rounded as the demuxer rounds them, and so no time is moved.
+func partList(parts []media.Part, tb media.Rational) string {
+	var list strings.Builder
+	list.WriteString("ffconcat version 1.0\n")
+	for i, p := range parts {
+		fmt.Fprintf(&list, "file '%s/%s'\n", descriptor(0), p.Name)
+		from := micros(p.Start, tb)
+		if i == 0 { // else a late start would become 0
+			list.WriteString("inpoint 0\n")
+			from = 0
+		}
+		if i+1 < len(parts) {
+			d := micros(parts[i+1].Start, tb) - from
+			fmt.Fprintf(&list, "duration %d.%06d\n", d/1e6, d%1e6)
+		}
+	}
+	return list.String()
+}
+
+// micros returns a time of at least 0 in microseconds, rounded to the nearest.
+func micros(ticks int64, tb media.Rational) int64 {
+	us := new(big.Int).Mul(big.NewInt(ticks), big.NewInt(2e6*tb.Num))
+	us.Add(us, big.NewInt(tb.Den))
+	return us.Quo(us, big.NewInt(2*tb.Den)).Int64()
+}
+
+// end returns the time base of encoded parts and when their last frame stops
+// being shown, in seconds on the files' own clock.
+func (t *Tool) end(ctx context.Context, parts media.Parts) (tb media.Rational, end float64, err error) {
+	if len(parts.List) == 0 {
+		return tb, 0, errors.New("there is no part")
+	}
+	last, err := parts.Dir.Open(parts.List[len(parts.List)-1].Name)
+	if err != nil {
+		return tb, 0, err
+	}
+	defer last.Close()
+	out, err := t.output(ctx, t.ffprobe, probeArgs(), last)
 	if err != nil {
 		return tb, 0, err
 	}
@@ -144,12 +194,13 @@ func carriedAudio(codec string) bool {
 	return false
 }
 
-// muxArgs joins the first inherited file's video with the second one's other
-// streams into the third. Times are kept (-copyts), the source's after moving
+// muxArgs joins the video of the parts that standard input lists with the second
+// inherited file's other streams into the third. Times are kept (-copyts), the source's after moving
 // its start to 0 as Decode did.
 func muxArgs(info media.Info, p muxPlan, tb media.Rational, end float64) []string {
 	args := []string{"-v", "error", "-nostdin", "-y", "-copyts", "-max_error_rate", "1"}
-	args = append(args, inputArgs(0, "mov")...)
+	args = append(args, "-protocol_whitelist", "file,pipe", "-format_whitelist", "concat,mov",
+		"-f", "concat", "-safe", "0", "-auto_convert", "0", "-i", "pipe:0")
 	args = append(args, "-itsoffset", seconds(-float64(info.Start)*info.TimeBase.Float()))
 	args = append(args, inputArgs(1, info.Container)...)
 	args = append(args, "-map", "0:v:0")

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"uredit/pipeline/fault"
+	"uredit/pipeline/frame"
 	"uredit/pipeline/media"
 )
 
@@ -31,14 +32,90 @@ func edit(t *testing.T, in *os.File, d media.Decode) (out string, info media.Inf
 	t.Helper()
 	info = probe(t, in)
 	frames, _ := decodeAll(t, in, info, d)
-	video := create(t, "video.mp4")
-	encodeAll(t, video, encodeFor(info), frames)
 	result := create(t, "out.mp4")
-	warnings, err := realTool(t).Mux(t.Context(), result, open(t, video.Name()), in, info)
+	warnings, err := realTool(t).Mux(t.Context(), result, partsOf(t, encodeFor(info), frames), in, info)
 	if err != nil {
 		t.Fatalf("mux: %v", err)
 	}
 	return result.Name(), info, warnings
+}
+
+// partsOf encodes runs of frames, each into a file of its own.
+func partsOf(t *testing.T, e media.Encode, runs ...[]*frame.Frame) media.Parts {
+	t.Helper()
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	p := media.Parts{Dir: root}
+	for i, frames := range runs {
+		p.List = append(p.List, media.Part{Name: fmt.Sprintf("part-%d.mp4", i), Start: frames[0].PTS})
+		out, err := root.Create(p.List[i].Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encodeAll(t, out, e, frames)
+		out.Close()
+	}
+	return p
+}
+
+// TestMuxJoinsParts joins a video that was encoded in parts, with B-frames: each
+// frame keeps its time, to the tick, and its samples.
+func TestMuxJoinsParts(t *testing.T) {
+	in := clip(t, "a.mp4", "-f lavfi -i testsrc2=s=64x48:r=25:d=0.4 -pix_fmt yuv420p "+x264)
+	for _, tt := range []struct {
+		name string
+		tb   media.Rational
+		at   func(i int) int64
+	}{
+		{"constant", media.Rational{Num: 1001, Den: 30000}, func(i int) int64 { return int64(i) }},
+		{"late", media.Rational{Num: 1, Den: 12800}, func(i int) int64 { return 5121 + 512*int64(i) }},
+		{"variable, long gaps where parts meet", media.Rational{Num: 1, Den: 90000}, func(i int) int64 {
+			return int64(i)*3003 + int64((i+5)/6)*77777 + int64(i/6)*11 + int64(i%3)*500
+		}},
+		{"hours", media.Rational{Num: 1, Den: 90000}, func(i int) int64 { return 90000*36000 + 3003*int64(i) }},
+		{"fine ticks", media.Rational{Num: 1, Den: 10_000_000}, func(i int) int64 { return 333333*int64(i) + int64(i*i%7) }},
+	} {
+		for _, codec := range []string{"h264", "hevc"} {
+			t.Run(tt.name+" "+codec, func(t *testing.T) {
+				info := probe(t, in)
+				info.TimeBase = tt.tb
+				e := encodeFor(info)
+				e.Codec, e.CRF, e.Preset = codec, 20, "medium"
+				var at []int64
+				for i := range 19 {
+					at = append(at, tt.at(i))
+				}
+				all := moving(64, 48, at...)
+				parts := partsOf(t, e, all[:6], all[6:12], all[12:18], all[18:])
+				out := create(t, "out.mp4")
+				if _, err := realTool(t).Mux(t.Context(), out, parts, in, info); err != nil {
+					t.Fatal(err)
+				}
+				var want []string
+				for _, p := range parts.List {
+					want = append(want, plain(t, open(t, filepath.Join(parts.Dir.Name(), p.Name)), "yuv420p")...)
+				}
+				if got := plain(t, out, "yuv420p"); !slices.Equal(got, want) {
+					t.Errorf("%d frames of %d, or other ones", len(got), len(want))
+				}
+				var ticks []int64
+				for _, word := range strings.Fields(string(run(t, "ffprobe", "-select_streams v:0 -show_entries frame=pts -of csv=p=0 "+out.Name()))) {
+					v, err := strconv.ParseInt(strings.Trim(word, ","), 10, 64)
+					if err != nil {
+						t.Fatal(err)
+					}
+					ticks = append(ticks, v/tt.tb.Num)
+				}
+				if !slices.Equal(ticks, at) {
+					t.Errorf("times %d, want %d", ticks, at)
+				}
+			})
+		}
+	}
 }
 
 func TestMuxSound(t *testing.T) {
@@ -222,11 +299,10 @@ func TestMuxLeavesBrokenSound(t *testing.T) {
 	in := clip(t, "a.mp4", "-f lavfi -i testsrc2=s=64x48:r=25:d=0.4 -pix_fmt yuv420p "+x264)
 	info := probe(t, in)
 	frames, _ := decodeAll(t, in, info, media.Decode{})
-	video := create(t, "video.mp4")
-	encodeAll(t, video, encodeFor(info), frames)
+	parts := partsOf(t, encodeFor(info), frames)
 	info.Audio = []media.Stream{{Index: 7, Codec: "aac"}} // a stream that is not there fails every way
 	out := create(t, "out.mp4")
-	warnings, err := realTool(t).Mux(t.Context(), out, open(t, video.Name()), in, info)
+	warnings, err := realTool(t).Mux(t.Context(), out, parts, in, info)
 	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "left out") {
 		t.Errorf("warnings %q, err %v", warnings, err)
 	}
@@ -242,7 +318,9 @@ func TestMuxDiskFull(t *testing.T) {
 	}
 	defer full.Close()
 	in := clip(t, "a.mp4", source+"-pix_fmt yuv420p "+x264)
-	_, err = realTool(t).Mux(t.Context(), full, in, in, probe(t, in))
+	info := probe(t, in)
+	frames, _ := decodeAll(t, in, info, media.Decode{})
+	_, err = realTool(t).Mux(t.Context(), full, partsOf(t, encodeFor(info), frames), in, info)
 	if f := fault.Of(err); f.Code != fault.DiskFull || !f.Retryable {
 		t.Errorf("err = %v (%s)", err, f.Code)
 	}

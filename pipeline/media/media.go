@@ -5,6 +5,7 @@ package media
 
 import (
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -127,4 +128,17 @@ type Encode struct {
 	Codec         string // "h264" or "hevc"
 	CRF           int    // 0 is lossless
 	Preset        string
+}
+
+// Parts is a video in several files, one after the other, as encoders wrote them
+// who were started with the same Encode.
+type Parts struct {
+	Dir  *os.Root
+	List []Part // at least one
+}
+
+// Part is one of the files of a video.
+type Part struct {
+	Name  string // in Parts.Dir: letters, digits, dots, dashes
+	Start int64  // time of its first frame, in ticks of the encoder's time base
 }

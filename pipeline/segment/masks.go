@@ -251,5 +251,5 @@ func (m *Masks) Next(dst frame.Plane) error {
 	return m.Frame(m.next, dst)
 }
 
-// Rewind makes Next begin at the first frame again.
-func (m *Masks) Rewind() { m.next = 0 }
+// Skip makes Next go on with frame i.
+func (m *Masks) Skip(i int) { m.next = i }

@@ -98,7 +98,7 @@ func TestMasks(t *testing.T) {
 				}
 				check(t, m, frames, len(frames)-1-i, dst)
 			}
-			m.Rewind()
+			m.Skip(0)
 			for i := range frames {
 				if err := m.Next(dst); err != nil {
 					t.Fatal(err)

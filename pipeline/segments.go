@@ -1,0 +1,147 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"uredit/pipeline/frame"
+	"uredit/pipeline/media"
+)
+
+// usualSegment is how many frames a segment has: the longest distance of two key
+// frames, so that an encoder of its own for each costs no quality, and well under
+// a hundredth of the time that it takes to edit them.
+const usualSegment = 120
+
+// partEnd is the ending of a segment's name.
+const partEnd = ".mp4"
+
+// segmentFacts is what a segment's seal says of it.
+type segmentFacts struct {
+	First  int   `json:"first"`  // frame
+	Frames int   `json:"frames"` // all but the last segment have the same number
+	Start  int64 `json:"start"`  // time of the first frame, in ticks of the input
+	// Eroded counts the frames up to the segment's last one of whose mask the
+	// erosion left nothing.
+	Eroded int `json:"eroded"`
+}
+
+// segments is the Encoder of pass 2. It writes a file for each run of frames,
+// whose bounds lie at the same frames in every run of an edit, and seals those
+// that are complete. While one encoder completes its file the next one takes
+// frames: two of them at most.
+type segments struct {
+	run    *run
+	size   int // frames of a segment
+	encode func(out *os.File) (Encoder, error)
+	ended  func() error // why the pass is over before its end, or nil
+
+	current *segmentFile // nil between two segments
+	sealing chan error   // what became of the one before; nil where there is none
+	err     error        // of a segment before
+}
+
+// segmentFile is a segment on its way.
+type segmentFile struct {
+	facts   segmentFacts
+	name    string // without its ending
+	file    *os.File
+	encoder Encoder
+}
+
+// segmentFrames is the number of frames of a segment.
+func (r *run) segmentFrames() int {
+	if r.engine.SegmentFrames > 0 {
+		return r.engine.SegmentFrames
+	}
+	return usualSegment
+}
+
+// segmentSink opens what pass 2 writes to after the segments that are done.
+func (r *run) segmentSink(ctx context.Context) *segments {
+	e := r.encoding()
+	return &segments{
+		run: r, size: r.segmentFrames(),
+		encode: func(out *os.File) (Encoder, error) { return r.engine.Video.Encode(ctx, out, e) },
+		ended:  func() error { return context.Cause(ctx) },
+	}
+}
+
+// Write implements Encoder. Frames come with consecutive numbers, the first one
+// being a segment's first.
+func (s *segments) Write(f *frame.Frame) error {
+	if f.Index%s.size == 0 {
+		if err := s.next(f); err != nil {
+			return err
+		}
+	}
+	if s.current == nil {
+		return fmt.Errorf("frame %d begins no segment", f.Index)
+	}
+	s.current.facts.Frames++
+	return s.current.encoder.Write(f)
+}
+
+// next ends the segment at hand and begins another with f.
+func (s *segments) next(f *frame.Frame) error {
+	if err := s.end(); err != nil {
+		return err
+	}
+	c := &segmentFile{name: partName(f.Index / s.size), facts: segmentFacts{First: f.Index, Start: f.PTS}}
+	var err error
+	if c.file, err = createIn(s.run.spec.Work, c.name+partEnd); err != nil {
+		return err
+	}
+	if c.encoder, err = s.encode(c.file); err != nil {
+		return errors.Join(err, c.file.Close())
+	}
+	s.current = c
+	return nil
+}
+
+// end lets the segment at hand be completed while others are written, and waits
+// for the one before.
+func (s *segments) end() error {
+	if s.sealing != nil {
+		s.err = errors.Join(s.err, <-s.sealing)
+		s.sealing = nil
+	}
+	c := s.current
+	if c == nil {
+		return s.err
+	}
+	s.current = nil
+	c.facts.Eroded = s.run.eroded
+	s.run.done = append(s.run.done, c.facts)
+	s.sealing = make(chan error, 1)
+	go func() { s.sealing <- s.complete(c) }()
+	return s.err
+}
+
+// complete ends a segment's encoder and seals the file.
+func (s *segments) complete(c *segmentFile) error {
+	err := errors.Join(c.encoder.Close(), c.file.Close())
+	if err != nil || s.run.segmentKey == "" || s.ended() != nil {
+		return err
+	}
+	sealed := seal[segmentFacts]{Key: s.run.segmentKey, Attempt: s.run.spec.Attempt, Facts: c.facts}
+	return sealed.write(s.run.spec.Work, c.name+sealEnd, c.name+partEnd)
+}
+
+// Close implements Encoder: every file is complete, and sealed unless the pass
+// was ended early.
+func (s *segments) Close() error {
+	_ = s.end()
+	return s.end() // knows of the last one, too
+}
+
+// parts lists the segments for the muxer.
+func parts(work *os.Root, known []segmentFacts) media.Parts {
+	p := media.Parts{Dir: work}
+	for k, s := range known {
+		p.List = append(p.List, media.Part{Name: partName(k) + partEnd, Start: s.Start})
+	}
+	return p
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"time"
@@ -29,7 +30,12 @@ type attempt struct {
 	commit func() error
 	room   *gate  // nil where a full disk is for somebody at a terminal to see
 	reuse  *reuse // of what other jobs made; nil where that is off
-	keep   bool   // the directory holds results that are final and not published
+	// keep says that the directory holds results that are final and not published,
+	// or sealed parts for the next attempt.
+	keep bool
+
+	number   int               // of this attempt, from 1
+	versions map[string]string // of what it runs with
 }
 
 // workName is the pipeline's directory in an attempt's.
@@ -54,19 +60,28 @@ func attemptDir(n spool.JobName) string {
 }
 
 // begin opens a job's output directory and makes the attempt's own. What
-// earlier attempts left is removed first: where their process still lives, it
-// is shut out by that.
+// earlier attempts sealed goes there; what else they left is removed: where
+// their process still lives, it is shut out by that.
 func (d *Daemon) begin(w *work, device string) (*attempt, error) {
 	out, err := d.roots.OpenDir(w.request.OutputDir)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.clear(out, w.claim.Job, w.claim.Epoch); err != nil {
-		return nil, errors.Join(err, out.Close())
-	}
 	a, err := openAttempt(out, w.claim.JobName, func() error { return d.mine(w.claim) })
 	if err != nil {
 		return nil, err
+	}
+	err = a.adopt(w.claim)
+	if err != nil && !passing(err) {
+		d.log.Warn("take over what earlier attempts sealed", "job", w.claim.Job, "err", err)
+		err = nil
+	}
+	if err == nil {
+		err = d.clear(out, w.claim.Job, w.claim.Epoch)
+	}
+	if err != nil {
+		a.keep = true // for the next try, what was adopted
+		return nil, errors.Join(err, a.close())
 	}
 	a.room = &gate{disk: d.source.disk, every: d.roomEvery, note: d.note}
 	a.commit = func() error {
@@ -127,6 +142,7 @@ func openAttempt(out *roots.Dir, n spool.JobName, mine func() error) (a *attempt
 
 // report starts the attempt's reports, for which o says all but where they go.
 func (a *attempt) report(o report.Options) (err error) {
+	a.number, a.versions = o.Number, o.Versions
 	o.Dir, o.DirPath, o.Attempt, o.AttemptName = a.out.Root, a.out.Path, a.files, a.dir
 	a.rep, err = report.Start(o)
 	return err
@@ -156,12 +172,14 @@ func (a *attempt) close() error {
 }
 
 // tell says in the output directory how the attempt ended. What the pipeline
-// left is removed first: on a full disk that is the room for the message. Told
-// twice, it writes what could not be written before.
+// left is removed first, but what the next attempt can use: on a full disk that
+// is the room for the message. Told twice, it writes what could not be written
+// before.
 func (a *attempt) tell(end ending, made report.Result) error {
-	err := a.files.RemoveAll(workName)
+	sealed, err := a.clean(end.again != "")
 	switch {
 	case end.again != "":
+		a.keep = sealed
 		return errors.Join(err, a.rep.Requeue(end.again))
 	case end.why != nil:
 		return errors.Join(err, a.rep.Fail(end.why))
@@ -187,6 +205,20 @@ func nextAttempt(out *roots.Dir, j string) int {
 		return max(1, record.Attempt)
 	}
 	return record.Attempt + 1
+}
+
+// publishSealed gives a file of the attempt a public name, and keeps it: it is
+// part of what the next attempt would go on from. Where the file system has no
+// links it is only given away, and the next attempt makes it anew.
+func (a *attempt) publishSealed(file, name string) error {
+	link := file + ".public"
+	if err := a.work.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := a.work.Link(file, link); err != nil {
+		return a.publish(file, name)
+	}
+	return a.publish(link, name)
 }
 
 // publish gives a file of the attempt its public name.

@@ -29,7 +29,7 @@ func (p *progress) publishMask(file string) error {
 	name := p.request.MaskName()
 	f, err := p.attempt.seal(file)
 	if err == nil {
-		err = p.attempt.publish(file, name)
+		err = p.attempt.publishSealed(file, name)
 	}
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", name, err)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -8,6 +9,42 @@ import (
 	"uredit/daemon/job"
 	"uredit/daemon/spool"
 )
+
+// Run implements dispatch.Runner: one attempt of one job, and its record.
+func (r *runner) Run(ctx context.Context, w *work) error {
+	d := r.daemon
+	done, err := d.published(w)
+	if done && (err == nil || !passing(err)) {
+		if err != nil { // the result is out, whatever stands in the way of its status
+			d.log.Warn("complete status.json", "job", w.claim.Job, "err", err)
+		}
+		return d.recordDone(w)
+	}
+	if err != nil {
+		return r.refuse(w, err)
+	}
+	in, err := d.roots.OpenInput(w.request.InputVideoPath)
+	if err != nil {
+		return r.refuse(w, err)
+	}
+	defer in.Close()
+	a, err := d.begin(w, r.Device())
+	if err != nil {
+		return r.refuse(w, err)
+	}
+	defer func() { _ = a.close() }() // a panic must not leave its reports running
+	defer r.now.set(&current{jobID: w.request.JobID, rep: a.rep})()
+	d.at("begun")
+	end := r.attempt(ctx, w, a, in)
+	if err := a.close(); err != nil {
+		d.log.Warn("close an attempt", "job", w.claim.Job, "err", err)
+	}
+	d.at("told")
+	if end.left {
+		return end.err // the next round of heartbeats finds it
+	}
+	return r.record(w, end)
+}
 
 // record is what the spool learns of an attempt's end. An error ends the
 // process.

@@ -95,8 +95,8 @@ func (d *Daemon) settleOne(c *spool.Claim) error {
 	return err
 }
 
-// tellQueued shuts earlier attempts of a job out of its output directory and
-// says there that it waits again; unless it says that the job is finished, which
+// tellQueued shuts earlier attempts of a job out of its output directory, keeps
+// what they sealed and says there that the job waits again; unless it says that the job is finished, which
 // only the spool does not know.
 func (d *Daemon) tellQueued(w *work) (done bool, err error) {
 	out, err := d.roots.OpenDir(w.request.OutputDir)
@@ -104,6 +104,9 @@ func (d *Daemon) tellQueued(w *work) (done bool, err error) {
 		return false, err
 	}
 	defer out.Close()
+	if err := d.keepSealed(out, w.claim); err != nil {
+		return false, err
+	}
 	if err := d.clear(out, w.claim.Job, w.claim.Epoch); err != nil {
 		return false, err
 	}

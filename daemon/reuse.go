@@ -89,6 +89,14 @@ func (u *reuse) look(ctx context.Context, in *os.File, models map[string]string,
 	return nil
 }
 
+// input returns the sha256 of the job's input, "" where it was not computed.
+func (u *reuse) input() string {
+	if u == nil || !u.known {
+		return ""
+	}
+	return u.of.Input
+}
+
 // result copies an earlier result of the same job into work, and returns nil where
 // there is none.
 func (u *reuse) result(ctx context.Context, work *os.Root) *product {

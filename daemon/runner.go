@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -71,42 +72,6 @@ type runner struct {
 
 // Device implements dispatch.Runner.
 func (r *runner) Device() string { return r.engine.Device() }
-
-// Run implements dispatch.Runner: one attempt of one job, and its record.
-func (r *runner) Run(ctx context.Context, w *work) error {
-	d := r.daemon
-	done, err := d.published(w)
-	if done && (err == nil || !passing(err)) {
-		if err != nil { // the result is out, whatever stands in the way of its status
-			d.log.Warn("complete status.json", "job", w.claim.Job, "err", err)
-		}
-		return d.recordDone(w)
-	}
-	if err != nil {
-		return r.refuse(w, err)
-	}
-	in, err := d.roots.OpenInput(w.request.InputVideoPath)
-	if err != nil {
-		return r.refuse(w, err)
-	}
-	defer in.Close()
-	a, err := d.begin(w, r.Device())
-	if err != nil {
-		return r.refuse(w, err)
-	}
-	defer func() { _ = a.close() }() // a panic must not leave its reports running
-	defer r.now.set(&current{jobID: w.request.JobID, rep: a.rep})()
-	d.at("begun")
-	end := r.attempt(ctx, w, a, in)
-	if err := a.close(); err != nil {
-		d.log.Warn("close an attempt", "job", w.claim.Job, "err", err)
-	}
-	d.at("told")
-	if end.left {
-		return end.err // the next round of heartbeats finds it
-	}
-	return r.record(w, end)
-}
 
 // attempt runs the edit and says in the output directory how it ended. The spool
 // learns of it afterwards, and never the opposite: a result that was published
@@ -182,6 +147,9 @@ func (p *progress) make(ctx context.Context, e Engine, spec pipeline.Spec, model
 		p.replay(made, use.answer)
 		return made, unchanged(spec.Input, stampOf(before), p.request)
 	}
+	if p.attempt.commit != nil { // else no other attempt follows
+		spec.Attempt, spec.Origin = p.attempt.number, p.attempt.origin(&spec, before, models)
+	}
 	result, err := e.Edit(ctx, spec, func(q pipeline.Progress) {
 		p.report(q)
 		p.attempt.pause(ctx, q)
@@ -217,10 +185,32 @@ func (p *progress) report(q pipeline.Progress) {
 	if s := job.State(q.Stage); !slices.Contains(p.states, s) {
 		p.states = append(p.states, s)
 	}
+	if c := q.Continues; c != nil {
+		p.attempt.continues(c.Attempt, c.Segments, c.Frame, c.Total, c.Left)
+	}
 	rep.Stage(job.State(q.Stage), q.Frame, q.Total, q.Message)
 	if q.MaskFile != "" {
 		p.err = errors.Join(p.err, p.publishMask(q.MaskFile))
 	}
+}
+
+// origin says what the files of an edit depend on. Where a model's files are not
+// known for certain it is not complete, and no attempt uses another's files. The
+// input is known by its hash where the cache had to read all of it, else by its
+// size and time.
+func (a *attempt) origin(spec *pipeline.Spec, input fs.FileInfo, hashes map[string]string) pipeline.Origin {
+	return pipeline.Origin{
+		Input:     cmp.Or(a.reuse.input(), fmt.Sprintf("%d bytes of %d", input.Size(), input.ModTime().UnixNano())),
+		Segmenter: modelIdentity("sam3/", spec.SegmenterModel, hashes),
+		Editor:    modelIdentity("pix2pix/", spec.EditorModel, hashes),
+		Versions:  list(a.versions),
+	}
+}
+
+// sealedOf returns those of names that may be files of sealed parts.
+func sealedOf(names []string) []string {
+	masks, segments := pipeline.SealedFiles(names)
+	return slices.Concat(masks, segments)
 }
 
 // judge decides what an attempt's error means for its job.

@@ -17,10 +17,11 @@ var origin = pipeline.Origin{Input: "clip", Segmenter: "a", Editor: "b", Version
 
 // resumable is an edit that can be ended and taken up again.
 type resumable struct {
-	input string
-	spec  pipeline.Spec
-	size  int // frames of a segment
-	batch int
+	engine *pipeline.Engine
+	input  string
+	spec   pipeline.Spec
+	size   int // frames of a segment
+	batch  int
 }
 
 // run edits in dir. It is ended when stop says so, if that is not nil.
@@ -40,10 +41,9 @@ func (e *resumable) run(t *testing.T, dir string, stop func(pipeline.Progress) b
 	defer cancel()
 	s := e.spec
 	s.Input, s.InputName, s.Work = in, filepath.Base(e.input), work
-	engine := shared.engine()
-	engine.SegmentFrames, engine.Batch = e.size, e.batch
+	e.engine.SegmentFrames, e.engine.Batch = e.size, e.batch
 	var c *pipeline.Continuation
-	result, err := engine.Edit(ctx, s, func(p pipeline.Progress) {
+	result, err := e.engine.Edit(ctx, s, func(p pipeline.Progress) {
 		if p.Continues != nil {
 			c = p.Continues
 		}
@@ -145,7 +145,7 @@ func TestContinue(t *testing.T) {
 		{"off, only some frames", uneven, 1, func(s *pipeline.Spec) { s.Smoothing, s.MaxFrames = pipeline.SmoothOff, 20 }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			e := &resumable{input: tt.input, spec: spec(), size: 4, batch: tt.batch}
+			e := &resumable{engine: shared.engine(), input: tt.input, spec: spec(), size: 4, batch: tt.batch}
 			e.spec.Origin, e.spec.Attempt, e.spec.Steps, e.spec.EditSize, e.spec.CropPadding = origin, 1, 2, 64, 10
 			e.spec.ErodeKernel, e.spec.CRF, e.spec.Preset = 3, 20, "medium"
 			tt.change(&e.spec)
@@ -196,7 +196,7 @@ func TestContinue(t *testing.T) {
 // TestSpoiltSeals spoils what a complete edit sealed: it is edited again from
 // there on, and nothing spoilt is shown.
 func TestSpoiltSeals(t *testing.T) {
-	e := &resumable{input: shared.clip(t, cutClip(64, 48, 5), 10), spec: spec(), size: 4}
+	e := &resumable{engine: shared.engine(), input: shared.clip(t, cutClip(64, 48, 5), 10), spec: spec(), size: 4}
 	e.spec.Origin, e.spec.Attempt, e.spec.Steps, e.spec.EditSize, e.spec.CropPadding, e.spec.ErodeKernel = origin, 1, 1, 64, 8, 2
 	whole, _, err := e.run(t, t.TempDir(), nil)
 	if err != nil {

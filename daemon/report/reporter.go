@@ -59,6 +59,7 @@ type Reporter struct {
 	over    bool  // the last word is said
 	events  lines // what events.ndjson has still to get
 	lastOne time.Time
+	skipped int // frames of the running stage that an earlier attempt did
 
 	writing    sync.Mutex // held while files are written; taken before mu
 	eventsFile *os.File

@@ -48,10 +48,19 @@ func (r *Reporter) Stage(s job.State, frame, total int, message string) {
 	}
 }
 
+// Continue reports that an earlier attempt did the first frames of the running
+// stage: they say nothing of its speed.
+func (r *Reporter) Continue(frames int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.skipped = frames
+}
+
 // enter ends the running stage and begins another. The caller holds mu.
 func (r *Reporter) enter(s job.State) {
 	at := now()
 	r.endStage()
+	r.skipped = 0
 	r.record.Status.Status = s
 	r.record.CurrentFrame, r.record.ETASeconds = nil, nil
 	if s != job.Queued && !s.Terminal() {
@@ -83,7 +92,7 @@ func (r *Reporter) measure() {
 	// What is left of the other stages is not known; after the second pass it
 	// is little.
 	if total := r.record.TotalFrames; stage.Name == job.Editing && total != nil {
-		left := took / float64(stage.Frames) * float64(max(0, *total-stage.Frames))
+		left := took / float64(stage.Frames) * float64(max(0, *total-r.skipped-stage.Frames))
 		r.record.ETASeconds = new(float64(int(left*10)) / 10)
 	}
 }
@@ -98,7 +107,7 @@ func (r *Reporter) advance(frame, total int) {
 			r.record.CurrentFrame = &frame
 		}
 		if n := len(r.record.Stages); n > 0 {
-			r.record.Stages[n-1].Frames = max(r.record.Stages[n-1].Frames, frame)
+			r.record.Stages[n-1].Frames = max(r.record.Stages[n-1].Frames, frame-r.skipped)
 		}
 	}
 	p := job.RoundProgress(progress(r.record.Status.Status, frame, total))

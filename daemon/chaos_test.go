@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -17,13 +18,14 @@ import (
 
 // How much the chaos test does. By default it is short.
 var (
-	chaosJobs    = flag.Int("chaos.jobs", 16, "jobs of the chaos test")
-	chaosFaults  = flag.Int("chaos.faults", 12, "kills and pauses of the chaos test")
+	chaosJobs    = flag.Int("chaos.jobs", 16, "jobs of the chaos test, at least")
+	chaosFaults  = flag.Int("chaos.faults", 12, "kills and pauses of the chaos test, at least")
 	chaosMutants = flag.Bool("chaos.mutants", false, "run the daemons with a mistake too")
 	// Long against a heartbeat's delay on a busy machine, short against the pauses.
 	chaosLease  = flag.Duration("chaos.lease", 3*time.Second, "lease of the chaos test's spool")
 	chaosSeed   = flag.Uint64("chaos.seed", 0, "seed of the chaos test; 0 takes a new one")
 	chaosMounts = flag.String("chaos.mounts", "", "mount points of one share, separated by commas: the hosts use them in turn")
+	chaosReader = flag.String("chaos.reader", "", "where a user's machine mounts the share")
 	chaosServer = flag.String("chaos.server", "", "where the share is seen as its server sees it")
 )
 
@@ -38,6 +40,7 @@ type chaos struct {
 	step   time.Duration // the longest between two looks
 	hosts  []*chaosHost
 	check  *checker
+	reader *reader
 	jobs   int // dropped
 	faults int
 	kills  int
@@ -48,6 +51,7 @@ type ground struct {
 	dir    string        // the site, as the hosts see it
 	mounts []string      // of one share: the hosts mount them over dir, in turn
 	server string        // where the share's server has the site; dir without mounts
+	reader string        // where a user's machine mounts the site; dir without mounts
 	step   time.Duration // the longest between two looks
 }
 
@@ -55,7 +59,7 @@ type ground struct {
 func flaggedGround(t *testing.T) ground {
 	g := ground{dir: t.TempDir(), step: 250 * time.Millisecond}
 	if *chaosMounts != "" {
-		g.mounts, g.server = strings.Split(*chaosMounts, ","), *chaosServer
+		g.mounts, g.server, g.reader = strings.Split(*chaosMounts, ","), *chaosServer, *chaosReader
 		g.step *= 8 // a look stops everybody, and takes longer there
 	}
 	return g
@@ -65,6 +69,8 @@ func flaggedGround(t *testing.T) ground {
 func newChaos(t *testing.T, mutant string, g ground) *chaos {
 	t.Helper()
 	c := prepareChaos(t, mutant, g)
+	c.reader = startReader(site{dir: cmp.Or(g.reader, g.dir)}, g.step/5)
+	t.Cleanup(c.reader.stop)
 	for i := range 4 {
 		dir := t.TempDir()
 		h := &chaosHost{name: fmt.Sprintf("host %d", i), dir: dir, log: filepath.Join(dir, "log")}
@@ -181,6 +187,9 @@ func (c *chaos) drop() {
 		edit = "take 200ms again"
 	}
 	c.check.expect(id, edit)
+	if c.reader != nil {
+		c.reader.follow(id)
+	}
 	text := c.site.request(id, id, edit)
 	c.seen.drop(c.t, id+".yaml", text)
 }
@@ -204,20 +213,18 @@ func (c *chaos) freeze(last bool) {
 	}
 }
 
-// run disturbs the hosts while they do the jobs, then lets them end.
+// run disturbs the hosts while they do the jobs, at least as many as are said of
+// both, then lets them end.
 func (c *chaos) run(jobs, faults int) {
 	c.t.Helper()
 	told := 0
 	for c.jobs < jobs || c.faults < faults {
-		for c.jobs < jobs && c.check.waiting() < 12 {
+		for (c.jobs < jobs || c.faults < faults) && c.check.waiting() < 12 {
 			c.drop()
 		}
 		c.revive(false)
 		if c.faults < faults {
 			c.disturb()
-		}
-		if c.jobs == jobs && c.check.waiting() == 0 {
-			break // nothing is left to disturb
 		}
 		<-time.After(c.between(5*time.Millisecond, c.step))
 		if c.freeze(false); c.check.failed() {
@@ -276,6 +283,14 @@ func (c *chaos) verdict() {
 	t.Helper()
 	for _, v := range c.check.violations {
 		t.Error(v)
+	}
+	if c.reader != nil {
+		c.reader.stop()
+		c.reader.compare(c.check.terminal)
+		for _, f := range c.reader.faults {
+			t.Error(f)
+		}
+		t.Logf("a reader polled status.json %d times", c.reader.reads)
 	}
 	finished, aside := c.check.outcomes()
 	t.Logf("%d jobs, %d kills, %d pauses: %d finished, %d of them from the cache, %d set aside; %d looks, highest epoch %d",

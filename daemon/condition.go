@@ -18,6 +18,7 @@ type Condition struct {
 	Draining bool          // nothing more begins; the daemon ends when no device is busy
 	Grace    time.Duration // how long running jobs may go on in a drain
 	Troubles int           // what does not work at the moment and is tried again; the log says more
+	Trouble  string        // the one of them that lasts longest
 }
 
 // String says it in a sentence for people.
@@ -34,6 +35,9 @@ func (c Condition) String() string {
 	}
 	if c.Troubles > 0 {
 		text += fmt.Sprintf("; %d not working and tried again, see the log", c.Troubles)
+		if c.Trouble != "" {
+			text += ": " + c.Trouble
+		}
 	}
 	return text
 }
@@ -60,7 +64,7 @@ func (d *Daemon) turned(draining bool) {
 	d.condition.Busy = d.dispatcher.Running()
 	d.condition.Draining = draining
 	d.condition.Grace = d.cfg.DrainTimeout
-	d.condition.Troubles = d.note.troubles()
+	d.condition.Troubles, d.condition.Trouble = d.note.troubles(), d.note.worst()
 	d.observe(d.condition)
 }
 

@@ -228,6 +228,7 @@ func (d *Daemon) look() (again time.Duration, err error) {
 		}
 	}
 	d.settle()
+	d.tellWaits()
 	if queued, since, err := d.source.look(); !d.note.trouble("queue", err) {
 		d.condition.Queued, d.condition.Oldest = queued, since
 	}

@@ -34,6 +34,7 @@ func (d *Daemon) beat(ctx, serving context.Context) {
 		if remote && n%3 == 0 {
 			d.note.trouble("listings", d.spool.Refresh())
 		}
+		d.spool.Remark(d.note.worst())
 		dead, err := d.spool.Round(state)
 		d.note.trouble("heartbeat", err)
 		select {

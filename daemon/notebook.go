@@ -24,8 +24,9 @@ type notebook struct {
 
 // note is a trouble as it was last met.
 type note struct {
-	text string
-	at   time.Time
+	text  string
+	since time.Time // of the first meeting
+	at    time.Time
 }
 
 func newNotebook(log *slog.Logger) *notebook {
@@ -44,11 +45,14 @@ func (n *notebook) trouble(about string, err error) bool {
 		}
 		return false
 	}
-	now := note{text: err.Error(), at: time.Now()}
+	at := time.Now()
+	now := note{text: err.Error(), since: at, at: at}
 	if now.text != was.text {
 		n.log.Warn("will be tried again", "what", about, "err", err)
 	}
-	if !bad {
+	if bad {
+		now.since = was.since
+	} else {
 		n.makeRoom()
 	}
 	n.open[about] = now
@@ -68,6 +72,20 @@ func (n *notebook) troubles() int {
 	defer n.mu.Unlock()
 	n.expire()
 	return len(n.open)
+}
+
+// worst returns what has been bad for the longest time, "" when nothing is.
+func (n *notebook) worst() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.expire()
+	var first note
+	for _, v := range n.open {
+		if first.text == "" || v.since.Before(first.since) {
+			first = v
+		}
+	}
+	return first.text
 }
 
 // expire drops the notes of what was not met again.

@@ -53,15 +53,13 @@ func nearlyFull(out *roots.Dir, least uint64) string {
 	return fmt.Sprintf("the disk of %s is nearly full: less than %s are free", out.Path, size(least))
 }
 
+// size writes bytes for people.
 func size(n uint64) string {
-	const kB, MB, GB = 1 << 10, 1 << 20, 1 << 30
-	switch {
-	case n < MB:
+	const kB, MB = 1 << 10, 1 << 20
+	if n < MB {
 		return fmt.Sprintf("%d kB", n/kB)
-	case n < 10*GB:
-		return fmt.Sprintf("%d MB", n/MB)
 	}
-	return fmt.Sprintf("%d GB", n/GB)
+	return fmt.Sprintf("%d MB", n/MB)
 }
 
 // room is an error while the disk of an output directory is nearly full. A job
@@ -101,7 +99,7 @@ func (g *gate) pass(ctx context.Context, out *roots.Dir, tell func(message strin
 	if err != nil || !now.low() {
 		return
 	}
-	tell(fmt.Sprintf("paused: %s; it goes on by itself when %s are", nearlyFull(out, now.reserved()/pauseShare), size(now.reserved())))
+	tell(job.Paused + fmt.Sprintf("%s; it goes on by itself when %s are", nearlyFull(out, now.reserved()/pauseShare), size(now.reserved())))
 	about := "the disk of " + out.Path
 	tick := time.NewTicker(g.every)
 	defer tick.Stop()

@@ -44,6 +44,7 @@ type source struct {
 	version spool.QueueVersion  // of the listing that turns was made of
 	inputs  map[string]sighting // by job
 	delays  map[string]delay    // by job
+	waiters map[string]wait     // by job
 	waiting bool                // a job in the queue cannot be taken yet
 	// unsure are jobs that may be taken or not: the spool could not tell. They
 	// are taken again, in the queue or not.
@@ -60,7 +61,7 @@ func newSource(sp *spool.Spool, set *roots.Set, note *notebook) *source {
 	return &source{
 		spool: sp, roots: set, note: note, disk: diskOf, age: inputAge, retry: retryAfter,
 		turns:  newTurns(),
-		inputs: map[string]sighting{}, delays: map[string]delay{}, unsure: map[string]spool.QueueName{},
+		inputs: map[string]sighting{}, delays: map[string]delay{}, waiters: map[string]wait{}, unsure: map[string]spool.QueueName{},
 	}
 }
 
@@ -185,6 +186,7 @@ func (s *source) able(q spool.QueueName) *work {
 	if err == nil {
 		ready, err = s.ready(q.Job, &w.request, now)
 	}
+	s.waits(q, reasonOf(err))
 	if s.note.trouble(q.Job, err) || !ready {
 		s.delays[q.Job] = delay{until: now.Add(s.between()), wait: s.delays[q.Job].wait}
 		return nil
@@ -287,12 +289,15 @@ func (s *source) complete(j string, input fs.FileInfo, now time.Time) bool {
 // forget drops what was seen for jobs that no longer wait, and the delays of
 // jobs that were not delayed again.
 func (s *source) forget(queue []spool.QueueName) {
-	waiting := make(map[string]sighting, len(s.inputs))
+	inputs, waiters := make(map[string]sighting, len(s.inputs)), make(map[string]wait, len(s.waiters))
 	for _, q := range queue {
 		if seen, ok := s.inputs[q.Job]; ok {
-			waiting[q.Job] = seen
+			inputs[q.Job] = seen
+		}
+		if w, ok := s.waiters[q.Job]; ok {
+			waiters[q.Job] = w
 		}
 	}
-	s.inputs = waiting
+	s.inputs, s.waiters = inputs, waiters
 	maps.DeleteFunc(s.delays, func(_ string, d delay) bool { return time.Since(d.until) > 2*longestDelay*s.retry })
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"uredit/daemon/config"
 	"uredit/daemon/spool"
 )
 
@@ -58,10 +59,14 @@ func BenchmarkList(b *testing.B) {
 }
 
 // idle returns a daemon that does not run.
-func (s site) idle(tb testing.TB) *Daemon {
+func (s site) idle(tb testing.TB, change ...func(*config.Config)) *Daemon {
 	tb.Helper()
 	s.make(tb)
-	d, err := New(Options{Config: s.config(), Engines: []Engine{&scripted{device: "cpu"}}, Log: slog.New(slog.DiscardHandler)})
+	c := s.config()
+	for _, f := range change {
+		f(&c)
+	}
+	d, err := New(Options{Config: c, Engines: []Engine{&scripted{device: "cpu"}}, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		tb.Fatal(err)
 	}

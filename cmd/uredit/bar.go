@@ -94,11 +94,15 @@ func waiting(s snapshot) string {
 	return ""
 }
 
-// details are frames, frames per second and the time that is left.
+// details are frames, then frames per second and the time that is left, or why
+// the job does not get on.
 func details(s snapshot) string {
 	var b strings.Builder
 	if f, n := s.status.CurrentFrame, s.status.TotalFrames; f != nil && n != nil {
 		fmt.Fprintf(&b, "  %d/%d", *f, *n)
+	}
+	if why := s.status.Stalled(); why != "" && !s.over() {
+		return b.String() + "  " + printable(why, false)
 	}
 	if s.record == nil || s.over() {
 		return b.String()

@@ -9,14 +9,19 @@ import (
 	"uredit/daemon/spool"
 )
 
+// hostSilent is the state of a host that was silent for so long.
+const hostSilent = "silent"
+
 // hostLine is one daemon.
 type hostLine struct {
 	Host  string    `json:"host"`
-	State string    `json:"state"` // run, drain, or silent
+	State string    `json:"state"` // run, drain, or hostSilent
 	Beat  time.Time `json:"beat"`  // by its own clock
 	Busy  int       `json:"busy"`
 	// Devices is how they do; empty of a daemon that does not say.
 	Devices []spool.Device `json:"devices"`
+	// Remark is what does not work on the host, "" when all does.
+	Remark string `json:"remark,omitempty"`
 }
 
 // hosts reads the heartbeats, and says what each host does.
@@ -35,9 +40,9 @@ func (v view) hosts(now time.Time, busy map[string]int) ([]hostLine, error) {
 		if err != nil {
 			continue // torn, or of a newer version
 		}
-		h := hostLine{Host: i.Host, State: b.State, Beat: b.Wall, Busy: busy[i.Host], Devices: v.devices(i)}
+		h := hostLine{Host: i.Host, State: b.State, Beat: b.Wall, Busy: busy[i.Host], Devices: v.devices(i), Remark: b.Remark}
 		if now.Sub(b.Wall) > silent {
-			h.State = "silent"
+			h.State = hostSilent
 		}
 		list = append(list, h)
 	}
@@ -64,7 +69,8 @@ func (v view) devices(i spool.Instance) []spool.Device {
 func hostTable(hosts []hostLine, now time.Time) []string {
 	lines := []string{fmt.Sprintf("%-20s %-7s %5s  %s", "HOST", "STATE", "BUSY", "HEARTBEAT")}
 	for _, h := range hosts {
-		lines = append(lines, fmt.Sprintf("%-20s %-7s %5d  %s ago", h.Host, h.State, h.Busy, age(h.Beat, now)))
+		line := fmt.Sprintf("%-20s %-7s %5d  %s ago  %s", h.Host, h.State, h.Busy, age(h.Beat, now), firstLine(h.Remark))
+		lines = append(lines, strings.TrimRight(line, " "))
 	}
 	if len(hosts) == 0 {
 		return append(lines, "no daemon: nothing runs until one is started")

@@ -45,7 +45,28 @@ func (c *client) list(args []string) error {
 	if c.format == formatJSON {
 		return c.json(rows)
 	}
-	return c.table(rows, time.Now())
+	if err := c.table(rows, time.Now()); err != nil {
+		return err
+	}
+	return c.remarks(v)
+}
+
+// remarks tells what does not work on which host: that is why a request stays in
+// the inbox, or a job in the queue, of which nothing else can tell.
+func (c *client) remarks(v view) error {
+	hosts, err := v.hosts(time.Now(), nil)
+	if err != nil {
+		return err
+	}
+	for _, h := range hosts {
+		if h.Remark == "" || h.State == hostSilent {
+			continue
+		}
+		if err := c.line("%s: %s", h.Host, printable(firstLine(h.Remark), false)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rows lists everything in the spool: what runs, waits and is unclaimed, then
@@ -97,6 +118,9 @@ func (v view) row(e entry) row {
 		if !record.StartedAt.IsZero() {
 			w.Since = record.StartedAt
 		}
+	}
+	if !e.place.over() {
+		w.Reason = record.Stalled()
 	}
 	if e.place != done {
 		w.Progress = &record.Progress

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Status is status.json: exactly these ten keys, in this order. Readers exist
@@ -22,6 +23,24 @@ type Status struct {
 	OutputVideoPath *string  `json:"output_video_path"` // absolute; set when finished
 	MaskPreviewPath *string  `json:"mask_preview_path"` // absolute; set once the file is there
 	LogsPath        *string  `json:"logs_path"`         // absolute; set from the first write
+}
+
+// What begins the message of a job that does not get on, for clients that show
+// it.
+const (
+	CannotBegin = "cannot begin on " // a host: it is queued
+	Paused      = "paused: "         // in the middle of its work
+)
+
+// Stalled returns the message of a job that does not get on, "" of any other.
+func (s Status) Stalled() string {
+	if s.Message == nil || s.Status.Terminal() {
+		return ""
+	}
+	if strings.HasPrefix(*s.Message, CannotBegin) || strings.HasPrefix(*s.Message, Paused) {
+		return *s.Message
+	}
+	return ""
 }
 
 // JSON returns the file's bytes: indented by two spaces, text as it is, and a

@@ -16,19 +16,28 @@ import (
 // the directory. Files are made in work, a directory in it that the caller owns,
 // and reach their names from there.
 func WriteQueued(dir *os.Root, dirPath, work, token string, req *job.Request, attempt int) error {
-	if err := writeQueued(dir, dirPath, work, token, req, attempt); err != nil {
+	return WriteWaiting(dir, dirPath, work, token, req, attempt, "")
+}
+
+// WriteWaiting says the same with a message: why the job waits. With "" it waits
+// for a device.
+func WriteWaiting(dir *os.Root, dirPath, work, token string, req *job.Request, attempt int, message string) error {
+	if err := writeQueued(dir, dirPath, work, token, req, attempt, message); err != nil {
 		return fmt.Errorf("report in %s: %w", dirPath, err)
 	}
 	return nil
 }
 
-func writeQueued(dir *os.Root, dirPath, work, token string, req *job.Request, attempt int) error {
+func writeQueued(dir *os.Root, dirPath, work, token string, req *job.Request, attempt int, message string) error {
 	before := readRecord(dir)
 	r := newRecord(req, dirPath, token, attempt, before)
 	mine := before != nil && before.Token == token
-	message := "waiting for a device"
-	if mine {
+	switch {
+	case message != "":
+	case mine:
 		message = "waiting for another attempt"
+	default:
+		message = "waiting for a device"
 	}
 	r.Message = &message
 	// The record lists the files that follow: a crash in between must not make

@@ -61,7 +61,10 @@ var errUnsure = errors.New("it may have happened all the same")
 // nothing does. A directory that cannot be synced is no error: at worst a power
 // cut brings the old name back, and recovery starts from there.
 func (s *Spool) move(oldName, newName string) error {
-	if err := s.settleRename(s.root.Rename(oldName, newName), newName); err != nil {
+	ended := s.trace(oldName, newName)
+	err := s.settleRename(s.root.Rename(oldName, newName), newName)
+	ended(err)
+	if err != nil {
 		return err
 	}
 	s.letGo(oldName)
@@ -163,6 +166,12 @@ const tempPrefix = ".tmp-"
 func (w writer) writeTemp(root fileSystem, dir string, data []byte) (name string, err error) {
 	name = w.temp(dir)
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	for try := 0; errors.Is(err, fs.ErrExist) && try < 3; try++ {
+		// No other has made this name: it was made here, and the answer got lost.
+		_ = root.Remove(name)
+		name = w.temp(dir)
+		f, err = root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	}
 	if err != nil {
 		return "", err
 	}

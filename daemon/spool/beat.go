@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -15,6 +16,25 @@ type Beat struct {
 	State string    // "run" or "drain"
 	// Locked says that its process locks the file for as long as it lives.
 	Locked bool
+	// Remark is what does not work on its host, "" when all does.
+	Remark string
+}
+
+// A remark follows the state: quoted, in ASCII, and short enough for the line.
+const (
+	remarkMark  = " remark="
+	remarkBytes = 150
+)
+
+// quoteWithin quotes text, of which it leaves out the end where it would take
+// more than most bytes.
+func quoteWithin(text string, most int) string {
+	quoted := strconv.QuoteToASCII(text)
+	cut := []rune(text)
+	for cut = cut[:min(len(cut), most)]; len(quoted) > most; quoted = strconv.QuoteToASCII(string(cut) + "...") {
+		cut = cut[:len(cut)-1]
+	}
+	return quoted
 }
 
 // lockedMark ends the line of a heartbeat that is locked.
@@ -30,9 +50,12 @@ func ParseHeartbeat(name string, data []byte) (i Instance, b Beat, err error) {
 	if i, err = ParseInstance(text); err != nil {
 		return i, b, err
 	}
-	line, sum, found := strings.Cut(string(data), "crc=")
-	line = strings.TrimRight(line, " ")
-	if !found || fmt.Sprintf("%08x\n", crc32.ChecksumIEEE([]byte(line))) != sum {
+	line, sum := string(data), ""
+	at := strings.LastIndex(line, "crc=") // a remark may say so as well
+	if at >= 0 {
+		line, sum = strings.TrimRight(line[:at], " "), line[at+len("crc="):]
+	}
+	if at < 0 || fmt.Sprintf("%08x\n", crc32.ChecksumIEEE([]byte(line))) != sum {
 		return i, b, errors.New("a heartbeat that is torn")
 	}
 	b.Locked = strings.HasSuffix(line, lockedMark)
@@ -42,6 +65,13 @@ func ParseHeartbeat(name string, data []byte) (i Instance, b Beat, err error) {
 	}
 	if b.Wall, err = time.Parse(time.RFC3339, wall); err != nil {
 		return i, b, fmt.Errorf("heartbeat: %w", err)
+	}
+	if _, after, found := strings.Cut(line, remarkMark); found {
+		quoted, err := strconv.QuotedPrefix(after)
+		if err != nil {
+			return i, b, fmt.Errorf("heartbeat: remark: %w", err)
+		}
+		b.Remark, _ = strconv.Unquote(quoted) // it is quoted
 	}
 	return i, b, nil
 }

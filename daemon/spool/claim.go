@@ -49,8 +49,10 @@ func (s *Spool) Claim(e Entry) (*Claim, error) {
 }
 
 func (s *Spool) claim(c *Claim, e Entry) error {
-	answer := s.root.RenameRequest(e.Name, c.file())
-	if err := s.settleRename(answer, c.file()); err != nil && !errors.Is(err, errUnsure) {
+	ended := s.trace(path.Join(InboxDir, e.Name), c.file())
+	err := s.settleRename(s.root.RenameRequest(e.Name, c.file()), c.file())
+	ended(err)
+	if err != nil && !errors.Is(err, errUnsure) {
 		return err
 	}
 	// From here on the claim is this process's, or Read finds that it is not:
@@ -147,7 +149,10 @@ func (s *Spool) Return(c *Claim) error {
 	if name == "" {
 		name = c.Job + ".yaml"
 	}
-	return s.giveBack(c.file(), name)
+	ended := s.trace(c.file(), path.Join(InboxDir, name))
+	err := s.giveBack(c.file(), name)
+	ended(err)
+	return err
 }
 
 // Read returns the content of a claimed request, at most limit bytes of it.

@@ -104,6 +104,10 @@ func (s *Spool) Done(c *Claim) error {
 	if err := s.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("record %s as done: %w", c.Job, err)
 	}
+	// A power cut may not take the day with the records in it, whoever made it.
+	if err := syncDir(s.root, DoneDir); err != nil {
+		return fmt.Errorf("record %s as done: %w", c.Job, err)
+	}
 	if err := s.move(c.file(), path.Join(dir, fmt.Sprintf("%s.e%04d.yaml", c.Job, c.Epoch))); err != nil {
 		return fmt.Errorf("record %s as done: %w", c.Job, err)
 	}

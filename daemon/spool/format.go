@@ -83,13 +83,14 @@ func idPattern(s string) bool {
 // establish returns the spool's FORMAT and writes it when there is none. Of
 // several daemons that start on a new spool one writes it, all obey it.
 func establish(root fileSystem) (Format, error) {
+	newcomer := writer{host: "new"} // this host has no id yet
 	data, err := root.ReadFile(formatName)
 	if errors.Is(err, fs.ErrNotExist) {
 		mine := Format{Version: FormatVersion, ID: random36(8) + random36(8), UID: os.Geteuid(), GID: os.Getegid(), Lease: DefaultLease}
-		if err := (writer{host: "new"}).putAbsent(root, formatName, mine.Bytes()); err != nil && !errors.Is(err, fs.ErrExist) {
-			return Format{}, fmt.Errorf("write FORMAT: %w", err)
+		wrote := newcomer.putAbsent(root, formatName, mine.Bytes())
+		if data, err = root.ReadFile(formatName); err != nil && wrote != nil {
+			return Format{}, fmt.Errorf("write FORMAT: %w", wrote)
 		}
-		data, err = root.ReadFile(formatName)
 	}
 	if err != nil {
 		return Format{}, fmt.Errorf("read FORMAT: %w", err)
@@ -107,5 +108,8 @@ func establish(root fileSystem) (Format, error) {
 			"start it as that user, or hand the spool over (chown -R %d:%d %s, then the two lines in FORMAT)",
 			root.Name(), f.UID, f.GID, uid, gid, uid, gid, root.Name())
 	}
+	// Whoever was killed in its first moment left a file; whoever is in that
+	// moment now needs its own no more, there is a FORMAT.
+	_ = newcomer.sweep(root, ".") // a stray file harms nobody
 	return f, nil
 }

@@ -88,6 +88,8 @@ type heartbeat struct {
 	file file // nil when the next write must make or open it
 	lock file // the same file, locked; nil where it is not
 	seq  uint64
+
+	remark string // what the next line says besides
 }
 
 const beatSuffix = ".hb"
@@ -110,6 +112,9 @@ func (h *heartbeat) write(root fileSystem, state string) (err error) {
 	defer h.mu.Unlock()
 	h.seq++
 	line := fmt.Sprintf("UHB1 seq=%020d wall=%s state=%s", h.seq, time.Now().UTC().Format(time.RFC3339), state)
+	if h.remark != "" {
+		line += remarkMark + quoteWithin(h.remark, remarkBytes)
+	}
 	if h.lock != nil {
 		line += lockedMark
 	}
@@ -125,6 +130,12 @@ func (h *heartbeat) write(root fileSystem, state string) (err error) {
 		return err
 	}
 	return nil
+}
+
+func (h *heartbeat) remarks(text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.remark = text
 }
 
 // lose makes the next write open the file by its name again. That may be another

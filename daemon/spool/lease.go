@@ -119,6 +119,10 @@ func (s *Spool) Fenced() bool {
 	return s.live.clock()-time.Duration(s.live.beaten.Load()) > s.format.Lease/fenceShare
 }
 
+// Remark makes this process's heartbeats say what does not work here, for whoever
+// looks at the spool; "" that all does. They have room for some 140 characters.
+func (s *Spool) Remark(text string) { s.beat.remarks(text) }
+
 // Round writes this process's heartbeat, whose state is a word such as "run" or
 // "drain", reads those of the others and returns the dead instances that hold
 // jobs. It is called every BeatInterval by one goroutine; a round that fails, or

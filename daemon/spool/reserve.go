@@ -92,7 +92,9 @@ func (s *Spool) releaseOutput(dir fileSystem, job string) error {
 		return fmt.Errorf("release output_dir: %w", err)
 	}
 	// Not empty means that something else is kept there.
-	_ = dir.Remove(WorkDir)
+	if err := dir.Remove(WorkDir); err != nil && transient(err) {
+		return fmt.Errorf("release output_dir: %w", err)
+	}
 	return nil
 }
 
@@ -164,10 +166,11 @@ func (s *Spool) release(root fileSystem, name, job string) error {
 		}
 		return err
 	}
-	if holder, spool, err := readReservation(root, aside); err != nil || holder != job || spool != s.format.ID {
+	holder, spool, err = readReservation(root, aside)
+	if err != nil || holder != job || spool != s.format.ID {
 		if back := root.Link(aside, name); back != nil {
 			return errors.Join(err, back)
 		}
 	}
-	return errors.Join(root.Remove(aside), syncDir(root, path.Dir(name)))
+	return errors.Join(err, root.Remove(aside), syncDir(root, path.Dir(name)))
 }

@@ -44,6 +44,7 @@ type Spool struct {
 	write    writer
 	// arrivals counts what this process moved into the queue.
 	arrivals atomic.Uint64
+	trace    func(from, to string) (ended func(err error))
 
 	mu   sync.Mutex
 	held map[string]struct{} // the active names that this process took
@@ -63,6 +64,10 @@ type Options struct {
 	// boot's processes are dead, also to a host of another name or one that lost
 	// its HostDir. With nil, any may be used by others.
 	Remote func(path string) bool
+	// Trace is called before each transition of a job, with the names of its
+	// file before and after; what it returns is called with the outcome: nil,
+	// ErrLost, or an error after which nobody knows. With nil, nobody is told.
+	Trace func(from, to string) (ended func(err error))
 }
 
 // Open opens the spool at root and makes what is missing in it. It refuses a
@@ -100,6 +105,10 @@ func (s *Spool) open(o Options) (err error) {
 	}
 	if err := makeTree(s.root); err != nil {
 		return err
+	}
+	s.trace = o.Trace
+	if s.trace == nil {
+		s.trace = func(string, string) func(error) { return func(error) {} }
 	}
 	host := o.Host
 	if host == "" {

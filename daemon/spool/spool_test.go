@@ -38,13 +38,13 @@ type renamer struct {
 
 func (r renamer) Rename(oldName, newName string) error { return r.rename(oldName, newName) }
 
-// unsyncable is a file system whose directories cannot be synced, but that of the
-// requests, which is synced before a rename.
+// unsyncable is a file system whose directories cannot be synced, but for those
+// that are synced before a rename.
 type unsyncable struct{ fileSystem }
 
 func (u unsyncable) Open(name string) (file, error) {
 	f, err := u.fileSystem.Open(name)
-	if err != nil || name == RequestsDir+"/." {
+	if err != nil || name == RequestsDir+"/." || name == DoneDir+"/." {
 		return f, err
 	}
 	return unsyncableFile{f}, nil

@@ -13,9 +13,8 @@ func (s *Session) row(i, row int) []float32 {
 	return s.sample.F32[(i*s.guidance.rows+row)*2*s.one:][:2*s.one]
 }
 
-// denoise runs the steps on fresh noise.
+// denoise runs the steps on the noise in the latents.
 func (s *Session) denoise(ctx context.Context, pictures []Picture) error {
-	s.draw(s.latents, 0, pictures)
 	begin := time.Now()
 	for i := range s.latents {
 		s.latents[i] *= s.schedule.init
@@ -28,11 +27,16 @@ func (s *Session) denoise(ctx context.Context, pictures []Picture) error {
 		begin := time.Now()
 		s.load(step)
 		s.scheduler += time.Since(begin)
-		if err := s.run(ctx, s.editor.unet.model, s.unetIn, s.unetOut); err != nil {
-			return fmt.Errorf("run the unet, step %d of %d: %w", i+1, len(s.schedule.steps), err)
+		draws := step.z != 0 || step.draws && s.stream
+		if draws {
+			s.drawAhead(s.fresh, i+1, pictures)
 		}
-		if step.z != 0 || step.draws && s.stream {
-			s.draw(s.fresh, i+1, pictures)
+		err := s.run(ctx, s.editor.unet.model, s.unetIn, s.unetOut)
+		if draws {
+			s.await()
+		}
+		if err != nil {
+			return fmt.Errorf("run the unet, step %d of %d: %w", i+1, len(s.schedule.steps), err)
 		}
 		begin = time.Now()
 		for k := range pictures {
@@ -65,15 +69,6 @@ func (s *Session) Warm(ctx context.Context, n, width, height int) error {
 	}
 	clear(s.latents)
 	return s.decodePicture(ctx, pictures[0].Edited, 0)
-}
-
-// draw fills dst with the noise of each picture and counts its time.
-func (s *Session) draw(dst []float32, draw int, pictures []Picture) {
-	begin := time.Now()
-	for i, p := range pictures {
-		s.noise[i].fill(s.of(dst, i), draw, s.area(p))
-	}
-	s.noises += time.Since(begin)
 }
 
 // load puts the scaled latents and the timestep of a step into the UNet's input.

@@ -115,21 +115,25 @@ func newSchedule(name string, o options, steps int) (*schedule, error) {
 // output, z fresh noise (unused where the step has none), estimate the x0 of the
 // step before, replaced by this one's. All have one length.
 func (s *schedule) advance(i int, x, m, z, estimate []float32) {
-	t := &s.steps[i]
-	n := len(x)
-	m, z, estimate = m[:n], z[:n], estimate[:n]
+	t := s.steps[i] // a copy: the compiler cannot know that x is not the steps
+	m, z, estimate = m[:len(x)], z[:len(x)], estimate[:len(x)]
 	if !t.usesX0 {
-		for j, v := range x {
-			x[j] = t.x*v + t.m*m[j] + t.z*z[j]
+		for j := range x {
+			x[j] = t.x*x[j] + t.m*m[j] + t.z*z[j]
 		}
 		return
 	}
-	for j, v := range x {
-		x0 := t.x0x*v + t.x0m*m[j]
-		if s.clip > 0 {
-			x0 = min(max(x0, -s.clip), s.clip)
+	clip := s.clip
+	for j := range x {
+		x0 := t.x0x*x[j] + t.x0m*m[j]
+		switch { // cheaper than min and max, which have signs of zero to mind
+		case clip == 0:
+		case x0 > clip:
+			x0 = clip
+		case x0 < -clip:
+			x0 = -clip
 		}
-		x[j] = t.x*v + t.m*m[j] + t.x0*x0 + t.last*estimate[j] + t.z*z[j]
+		x[j] = t.x*x[j] + t.m*m[j] + t.x0*x0 + t.last*estimate[j] + t.z*z[j]
 		estimate[j] = x0
 	}
 }

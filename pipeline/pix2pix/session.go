@@ -41,7 +41,9 @@ type Session struct {
 
 	single [1]Picture // of Edit
 
-	networks, scheduler, noises time.Duration
+	ahead ahead // noise
+
+	networks, scheduler, waited time.Duration
 }
 
 // Start encodes the prompts and plans the steps.
@@ -50,6 +52,7 @@ func (e *Editor) Start(ctx context.Context, p Params) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{editor: e}
+	s.ahead = newAhead(s.drawNow)
 	name := p.Scheduler
 	if name == "" {
 		name, _ = e.options.scheduler()
@@ -93,10 +96,11 @@ func (s *Session) Batches() bool {
 	return !s.stream && u.sample.Shape[0] < 0 && u.text.Shape[0] < 0 && u.noise.Shape[0] < 0
 }
 
-// Times returns how long the networks ran and how long the host worked on
-// schedule and guidance, and on noise, since Start.
+// Times returns how long the networks ran, how long the host worked on schedule
+// and guidance, and how long it waited for noise that was not complete when the
+// network was, since Start.
 func (s *Session) Times() (networks, scheduler, noise time.Duration) {
-	return s.networks, s.scheduler, s.noises
+	return s.networks, s.scheduler, s.waited
 }
 
 // encodePrompts fills the rows of the prompt: the prompt itself, then the
@@ -160,10 +164,11 @@ func (s *Session) EditBatch(ctx context.Context, pictures []Picture, width, heig
 		return fmt.Errorf("edit: %w", err)
 	}
 	s.use(len(pictures), area{channels: e.channels, height: height / e.factor, width: width / e.factor})
-	for i, p := range pictures {
-		if err := s.encodePicture(ctx, p.Source, i); err != nil {
-			return err
-		}
+	s.drawAhead(s.latents, 0, pictures)
+	err := s.encode(ctx, pictures)
+	s.await()
+	if err != nil {
+		return err
 	}
 	if err := s.denoise(ctx, pictures); err != nil {
 		return err
@@ -214,6 +219,16 @@ func (s *Session) run(ctx context.Context, m tensor.Model, in, out []*tensor.Ten
 	err := m.Run(ctx, in, out)
 	s.networks += time.Since(begin)
 	return err
+}
+
+// encode puts the latents of all pictures into the UNet's input.
+func (s *Session) encode(ctx context.Context, pictures []Picture) error {
+	for i, p := range pictures {
+		if err := s.encodePicture(ctx, p.Source, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // encodePicture puts the latents of picture i into each of its rows of the UNet's

@@ -2,7 +2,8 @@
 # The chaos test over NFS: a Linux NFS server and two of its clients with caches
 # of their own, on any machine and without touching its kernel. A user-mode Linux
 # kernel runs as a process on a Debian root; it exports an ext4 file system and
-# mounts it twice. Between clients and server a proxy swallows the reply of every
+# mounts it three times: for two hosts, and for a user whose program polls
+# status.json. Between clients and server a proxy swallows the reply of every
 # hundredth RENAME, and the server restarts now and then.
 #
 #   nfs.sh DIR [VERSION...]     versions of NFS, 4.2 and 3 by default
@@ -36,7 +37,7 @@ guest() {
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 mount -t proc proc /proc; mount -t sysfs sys /sys
 for d in /run /tmp /var/lib/nfs; do mount -t tmpfs tmpfs \$d; done
-mkdir -p /run/lock /run/server /run/a /run/b /var/lib/nfs/{v4recovery,rpc_pipefs,sm}
+mkdir -p /run/lock /run/server /run/a /run/b /run/user /var/lib/nfs/{v4recovery,rpc_pipefs,sm}
 touch /var/lib/nfs/{etab,rmtab}
 ip link set lo up; depmod -a
 for m in nfsd nfs nfsv3 nfsv4 loop; do modprobe \$m; done
@@ -49,16 +50,16 @@ rpc.nfsd -G 10 -L 10 4; rpc.mountd; sleep 12
 status=0
 for v in $versions; do
 	from=/; [ \$v = 3 ] && from=/run/server
-	for at in a b; do
+	for at in a b user; do
 		mount -t nfs -o vers=\$v,port=2050,nosharecache,nolock,hard,proto=tcp 127.0.0.1:\$from /run/\$at || { echo "no mount of version \$v"; status=1; }
 	done
 	echo "NFS version \$v"; : >/run/lost; echo 0 >/run/restarts
 	(n=0; while sleep $every; do rpc.nfsd 0; sleep 1; rpc.nfsd -G 10 -L 10 4; n=\$((n+1)); echo \$n >/run/restarts; done) & restarts=\$!
 	TMPDIR=/tmp /lab/daemon.test -test.run 'TestChaos\$' -test.v -test.timeout 40m -chaos.lease 20s \
-		-chaos.jobs $jobs -chaos.faults $faults -chaos.mounts /run/a,/run/b -chaos.server /run/server || status=1
+		-chaos.jobs $jobs -chaos.faults $faults -chaos.mounts /run/a,/run/b -chaos.reader /run/user -chaos.server /run/server || status=1
 	kill \$restarts
 	echo "server restarts: \$(cat /run/restarts), lost replies: \$(wc -l </run/lost)"
-	umount -f /run/a /run/b; rm -rf /run/server/*
+	umount -f /run/a /run/b /run/user; rm -rf /run/server/*
 done
 echo "lab: status \$status"; sync; echo o >/proc/sysrq-trigger; sleep 5
 EOF

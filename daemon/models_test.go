@@ -96,7 +96,7 @@ func TestSpecOfEveryKey(t *testing.T) {
 	lines := map[string]string{
 		"input_video_path": "/other", "mask_prompt": "x", "edit_prompt": "x", "mode": "single_frame", "frame_index": "1",
 		"max_frames": "1", "negative_prompt": "x", "num_inference_steps": "1", "guidance_scale": "1", "image_guidance_scale": "1",
-		"preset": "ur-edit", "scheduler": "ddim", "seed": "1", "edit_size": "256", "crop_padding": "1", "mask_negative_prompt": "x", "instances": "0",
+		"preset": "ur-edit", "scheduler": "ddim", "seed": "1", "edit_size": "256", "crop_padding": "1", "mask_negative_prompt": "x", "instances": "0", "mask_boxes": "[1, 2, 3, 4]",
 		"max_objects": "1", "across_cuts": "true", "erode_kernel": "1", "feather": "1", "apply_smoothing": "false",
 		"smoothing": "classic", "smoothing_window": "3", "smoothing_alpha": "1", "video_codec": "hevc", "video_crf": "1",
 		"video_preset": "slow", "hdr": "tonemap", "extra": "{model_path: editor, sam_path: finder}",

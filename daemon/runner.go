@@ -50,16 +50,19 @@ func Spec(r *job.Request, m Models) (pipeline.Spec, error) {
 	if r.ApplySmoothing {
 		smoothing = r.Smoothing // the request's words are the pipeline's
 	}
+	boxes, err := r.MaskBoxes.Rectangles()
+	if err != nil {
+		return pipeline.Spec{}, &job.Error{Code: job.CodeInvalidRequest, Key: "mask_boxes", Message: err.Error()}
+	}
 	return pipeline.Spec{
 		InputName: r.InputVideoPath, SegmenterModel: segmenter, EditorModel: editor,
-		MaskPrompt: r.MaskPrompt, MaskNegative: r.MaskNegativePrompt, Instances: string(r.Instances), MaxObjects: r.MaxObjects, AcrossCuts: r.AcrossCuts,
-		EditPrompt: r.EditPrompt, NegativePrompt: r.NegativePrompt,
-		SingleFrame: r.Mode == job.SingleFrame, FrameIndex: r.FrameIndex, MaxFrames: r.MaxFrames,
-		Steps: r.NumInferenceSteps, GuidanceScale: r.GuidanceScale, ImageGuidanceScale: r.ImageGuidanceScale,
-		EditPreset: r.Preset, Scheduler: r.Scheduler, Seed: r.Seed,
-		ErodeKernel: r.ErodeKernel, Feather: r.Feather, CropPadding: r.CropPadding, EditSize: r.EditSize,
-		Smoothing: smoothing, SmoothingWindow: r.SmoothingWindow, SmoothingAlpha: r.SmoothingAlpha,
-		Codec: r.VideoCodec, CRF: r.VideoCRF, Preset: r.VideoPreset, ToneMap: r.HDR == "tonemap",
+		MaskPrompt: r.MaskPrompt, MaskNegative: r.MaskNegativePrompt, Instances: string(r.Instances), MaskBoxes: boxes,
+		MaxObjects: r.MaxObjects, AcrossCuts: r.AcrossCuts, EditPrompt: r.EditPrompt, NegativePrompt: r.NegativePrompt,
+		SingleFrame: r.Mode == job.SingleFrame, FrameIndex: r.FrameIndex, MaxFrames: r.MaxFrames, Steps: r.NumInferenceSteps,
+		GuidanceScale: r.GuidanceScale, ImageGuidanceScale: r.ImageGuidanceScale, EditPreset: r.Preset, Scheduler: r.Scheduler, Seed: r.Seed,
+		ErodeKernel: r.ErodeKernel, Feather: r.Feather, CropPadding: r.CropPadding, EditSize: r.EditSize, Smoothing: smoothing,
+		SmoothingWindow: r.SmoothingWindow, SmoothingAlpha: r.SmoothingAlpha, Codec: r.VideoCodec, CRF: r.VideoCRF,
+		Preset: r.VideoPreset, ToneMap: r.HDR == "tonemap",
 	}, nil
 }
 

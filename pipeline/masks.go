@@ -77,6 +77,7 @@ func (r *run) findMasks(ctx context.Context) error {
 	}
 	r.warn(pictures.decoder.Warnings()...)
 	r.warn(follower.Warnings()...)
+	r.warnMissed(follower)
 	if err := r.masksFound(); err != nil {
 		return err
 	}
@@ -93,9 +94,13 @@ func (r *run) follow(ctx context.Context) (*segment.Follower, error) {
 	if err != nil {
 		return nil, err
 	}
+	boxes, err := segment.Parts(r.spec.MaskBoxes, r.result.Input.Width, r.result.Input.Height)
+	if err != nil {
+		return nil, err
+	}
 	follower, err := r.detector.Follow(ctx, segment.Query{
 		Prompt: r.spec.MaskPrompt, Negative: r.spec.MaskNegative, Select: selection,
-		Frames: r.total(), MaxObjects: r.spec.MaxObjects,
+		Boxes: boxes, Frames: r.total(), MaxObjects: r.spec.MaxObjects,
 	})
 	if err != nil {
 		return nil, err
@@ -140,6 +145,9 @@ func (s *segmentation) see(ctx context.Context, p *picture, emit func(*frame.Fra
 		return err
 	}
 	s.lane.part("networks", start)
+	if err := s.run.boxesFound(s.follower); err != nil {
+		return err
+	}
 	return s.draw(ctx, found, emit)
 }
 

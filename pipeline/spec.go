@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"image"
 	"os"
 	"time"
 
@@ -39,11 +40,12 @@ type Spec struct {
 	SegmenterModel string // folder of the sam3 part; "" for the engine's own
 	EditorModel    string // folder of the pix2pix part; "" for the engine's own
 
-	MaskPrompt     string // several are separated by ";"
-	MaskNegative   string // what MaskPrompt does not mean, ditto; may be empty
-	Instances      string // which objects: "all" or "", "largest", or a number from 0 on
-	MaxObjects     int    // objects that are followed at a time; 0 for the segmenter's own limit
-	AcrossCuts     bool   // follow objects from one shot into the next
+	MaskPrompt     string            // several are separated by ";"
+	MaskNegative   string            // what MaskPrompt does not mean, ditto; may be empty
+	Instances      string            // which objects: "all" or "", "largest", or a number from 0 on
+	MaskBoxes      []image.Rectangle // which objects, by where they are in the first frame; nil for all
+	MaxObjects     int               // objects that are followed at a time; 0 for the segmenter's own limit
+	AcrossCuts     bool              // follow objects from one shot into the next
 	EditPrompt     string
 	NegativePrompt string
 	SingleFrame    bool // write PNGs of frame FrameIndex instead of videos

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"math"
 	"os"
 
+	"uredit/daemon/job"
 	"uredit/pipeline/ffmpeg"
 	"uredit/pipeline/media"
 	"uredit/pipeline/segment"
@@ -44,6 +46,7 @@ func runSAM3(ctx context.Context, c console, args []string) error {
 	prompt := f.String("prompt", "", "what to find; several are separated by ;")
 	negative := f.String("negative", "", "what is not meant; several are separated by ;")
 	instances := f.String("instances", "all", "all, largest, or the `number` of an instance from 0 on")
+	boxes := f.String("boxes", "", "only what lies in these `boxes` \"x0,y0,x1,y1; ...\" of the first frame")
 	out := f.String("out", "", "`file` to write, a line of JSON for each frame")
 	frames := f.Int("max-frames", 0, "frames to look at; 0 for all")
 	if err := parse(f, args); err != nil {
@@ -55,6 +58,10 @@ func runSAM3(ctx context.Context, c console, args []string) error {
 	selection, err := segment.ParseSelection(*instances)
 	if err != nil {
 		return usagef("--instances: %v", err)
+	}
+	only, err := job.Boxes(*boxes).Rectangles()
+	if err != nil {
+		return usagef("--boxes: %v", err)
 	}
 	query := segment.Query{Prompt: *prompt, Negative: *negative, Select: selection}
 	h, load, err := part(ctx, *configFile, *bundle, *device)
@@ -76,14 +83,17 @@ func runSAM3(ctx context.Context, c console, args []string) error {
 	}
 	defer in.Close()
 	return writeWhole(*out, func(w io.Writer) error {
-		return findAll(ctx, c, h.tool, in, *frames, detector, query, w)
+		return findAll(ctx, c, h.tool, in, *frames, detector, query, only, w)
 	})
 }
 
-// findAll writes a line for each frame of in.
-func findAll(ctx context.Context, c console, tool *ffmpeg.Tool, in *os.File, frames int, detector *segment.Detector, q segment.Query, w io.Writer) error {
+// findAll writes a line for each frame of in. only are Query.Boxes in samples.
+func findAll(ctx context.Context, c console, tool *ffmpeg.Tool, in *os.File, frames int, detector *segment.Detector, q segment.Query, only []image.Rectangle, w io.Writer) error {
 	info, err := tool.Probe(ctx, in)
 	if err != nil {
+		return err
+	}
+	if q.Boxes, err = segment.Parts(only, info.Width, info.Height); err != nil {
 		return err
 	}
 	q.Width, q.Height = detector.PictureSize(info.Width, info.Height)
@@ -110,6 +120,9 @@ func findAll(ctx context.Context, c console, tool *ffmpeg.Tool, in *os.File, fra
 		if _, err := decoder.ReadRGB(rgb); errors.Is(err, io.EOF) {
 			for _, warning := range follower.Warnings() {
 				fmt.Fprintln(c.err, "warning:", warning)
+			}
+			for _, i := range follower.Missed() {
+				fmt.Fprintf(c.err, "warning: %q names nothing in box %d of the first frame\n", q.Prompt, i+1)
 			}
 			return lines.write(follower.Flush())
 		} else if err != nil {

@@ -99,7 +99,7 @@ func roleOf(key string) (r role, listed bool) {
 		"scheduler", "seed", "erode_kernel", "feather", "crop_padding", "edit_size",
 		"apply_smoothing", "smoothing", "smoothing_window", "smoothing_alpha":
 		return decidesEdit, true
-	case "mask_prompt", "mask_negative_prompt", "instances", "max_objects", "across_cuts",
+	case "mask_prompt", "mask_negative_prompt", "instances", "mask_boxes", "max_objects", "across_cuts",
 		"mode", "frame_index", "max_frames", "hdr":
 		return decidesMasks, true
 	case "video_codec", "video_crf", "video_preset": // how the preview is encoded

@@ -54,6 +54,7 @@ func (r *Request) check() []problem {
 		c.prompt("mask_negative_prompt", r.MaskNegativePrompt, "leave it out")
 	}
 	c.instances(r.Instances)
+	c.boxes(r.MaskBoxes)
 	c.within("max_objects", r.MaxObjects, 0, 10000)
 	c.within("erode_kernel", r.ErodeKernel, 0, 1000)
 	c.between("feather", r.Feather, 0, 200)
@@ -99,6 +100,12 @@ func (c *checker) instances(v Instances) {
 		return
 	}
 	c.add("instances", fmt.Sprintf("%q is not known", clip(string(v))), "write all, largest, or a number from 0 on")
+}
+
+func (c *checker) boxes(v Boxes) {
+	if _, err := v.Rectangles(); err != nil {
+		c.add("mask_boxes", err.Error(), boxesHint)
+	}
 }
 
 func (c *checker) path(key, v string) {

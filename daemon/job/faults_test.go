@@ -24,6 +24,9 @@ func (test faultTest) run(t *testing.T) {
 	}
 }
 
+// boxesHint ends what is said of boxes.
+const boxesHint = "write [[x0, y0, x1, y1]]: left, top, right and bottom in samples of the first frame)"
+
 // TestFileFaults: what is wrong with a file as a whole.
 func TestFileFaults(t *testing.T) {
 	for _, test := range []faultTest{
@@ -89,6 +92,12 @@ func TestKeyFaults(t *testing.T) {
 		{"instances", valid + "instances: biggest\n", `r.yaml:6: instances: "biggest" is not known (hint: write all, largest, or a number from 0 on)`},
 		{"instances below 0", valid + "instances: -1\n", `r.yaml:6: instances: "-1" is not known (hint: write all, largest, or a number from 0 on)`},
 		{"instances as a fraction", valid + "instances: 1.5\n", `r.yaml:6: instances: 1.5 is not text (hint: write "1.5", in quotes)`},
+		{"box of three", valid + "mask_boxes: [[1, 2, 3]]\n", `r.yaml:6: mask_boxes: "1,2,3" is not four numbers (hint: ` + boxesHint},
+		{"box of fractions", valid + "mask_boxes: [1, 2, 3.5, 4]\n", `r.yaml:6: mask_boxes: "3.5" is not a whole number (hint: ` + boxesHint},
+		{"box without an inside", valid + "mask_boxes:\n  - [5, 5, 9, 9]\n  - [5, 5, 5, 9]\n", "r.yaml:6: mask_boxes: the box 5,5,5,9 has no inside (hint: " + boxesHint},
+		{"box outside", valid + "mask_boxes: -1,2,3,4\n", "r.yaml:6: mask_boxes: the box -1,2,3,4 is not within 0..65536 (hint: " + boxesHint},
+		{"no box", valid + "mask_boxes: 7\n", "r.yaml:6: mask_boxes: 7 is no list of boxes (hint: " + boxesHint},
+		{"box beside a number", valid + "mask_boxes: [[1, 2, 3, 4], 5]\n", "r.yaml:6: mask_boxes: a box stands beside what is none (hint: " + boxesHint},
 		{"too many objects", valid + "max_objects: 10001\n", "r.yaml:6: max_objects: 10001 is not within 0..10000"},
 		{"blank negative", valid + "mask_negative_prompt: ' '\n", "r.yaml:6: mask_negative_prompt: the text is empty (hint: leave it out)"},
 		{"across cuts", valid + "across_cuts: 1\n", "r.yaml:6: across_cuts: 1 is not true or false (hint: write true or false, without quotes)"},

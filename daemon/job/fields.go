@@ -16,7 +16,7 @@ type field struct {
 	flag string // without the hyphens before it
 	// usage is a line for people; a name in back quotes stands for the value.
 	usage string
-	// at is a *string, *Mode, *Instances, *int, *uint64, *float64 or *bool.
+	// at is a *string, *Mode, *Instances, *Boxes, *int, *uint64, *float64 or *bool.
 	at any
 }
 
@@ -64,6 +64,7 @@ func (r *Request) fields() []field {
 
 		{"mask_negative_prompt", "mask-negative-prompt", "`text` that names what the mask prompt does not mean", &r.MaskNegativePrompt},
 		{"instances", "instances", "`which` of the found objects to edit: all, largest, or a number from 0", &r.Instances},
+		{"mask_boxes", "mask-boxes", "`boxes` \"x0,y0,x1,y1; ...\" in the first frame that say which objects are meant", &r.MaskBoxes},
 		{"max_objects", "max-objects", "`number` of objects that a tracker follows at a time; 0 for the model's own limit", &r.MaxObjects},
 		{"across_cuts", "across-cuts", "follow objects from one shot into the next", &r.AcrossCuts},
 		{"erode_kernel", "erode-kernel", "side of the square that shrinks the mask, 0..1000 `samples`", &r.ErodeKernel},
@@ -101,6 +102,8 @@ func (f field) read(m *document.Mapping, key string) {
 		m.String(key, (*string)(at))
 	case *Instances:
 		m.Word(key, (*string)(at))
+	case *Boxes:
+		f.readBoxes(m, key, at)
 	case *int:
 		m.Int(key, at)
 	case *uint64:
@@ -119,6 +122,23 @@ func (f field) read(m *document.Mapping, key string) {
 	}
 }
 
+// readBoxes takes boxes from m as text.
+func (f field) readBoxes(m *document.Mapping, key string, at *Boxes) {
+	v := m.Any(key)
+	if v == nil {
+		return
+	}
+	boxes, err := boxesOf(v)
+	if err == nil {
+		_, err = boxes.Rectangles()
+	}
+	if err != nil {
+		m.Fault(key, err.Error(), boxesHint)
+		return
+	}
+	*at = boxes
+}
+
 // value returns the field's value: a string, int, uint64, float64 or bool.
 func (f field) value() any {
 	switch at := f.at.(type) {
@@ -127,6 +147,8 @@ func (f field) value() any {
 	case *Mode:
 		return string(*at)
 	case *Instances:
+		return string(*at)
+	case *Boxes:
 		return string(*at)
 	case *int:
 		return *at

@@ -32,7 +32,7 @@ func TestFlagOfEveryKey(t *testing.T) {
 		"EditPrompt": "--edit-prompt=x", "NegativePrompt": "--negative-prompt=x", "Mode": "--mode=single_frame", "FrameIndex": "--frame-index=1",
 		"MaxFrames": "--max-frames=1", "NumInferenceSteps": "--steps=1", "GuidanceScale": "--guidance-scale=1",
 		"ImageGuidanceScale": "--image-guidance-scale=1", "Scheduler": "--scheduler=x", "Preset": "--preset=ur-edit", "Seed": "--seed=1", "MaskNegativePrompt": "--mask-negative-prompt=x",
-		"Instances": "--instances=0", "MaxObjects": "--max-objects=1", "AcrossCuts": "--across-cuts", "ErodeKernel": "--erode-kernel=1",
+		"Instances": "--instances=0", "MaskBoxes": "--mask-boxes=1,2,3,4", "MaxObjects": "--max-objects=1", "AcrossCuts": "--across-cuts", "ErodeKernel": "--erode-kernel=1",
 		"Feather": "--feather=1", "CropPadding": "--crop-padding=1", "EditSize": "--edit-size=64", "ApplySmoothing": "--no-smoothing",
 		"Smoothing": "--smoothing=classic", "SmoothingWindow": "--smoothing-window=1", "SmoothingAlpha": "--smoothing-alpha=1",
 		"VideoCodec": "--video-codec=hevc", "VideoCRF": "--video-crf=1", "VideoPreset": "--video-preset=slow", "HDR": "--hdr=tonemap",

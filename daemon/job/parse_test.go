@@ -166,7 +166,7 @@ func TestYAML(t *testing.T) {
 		ImageGuidanceScale: 0, Preset: "ur-edit", Scheduler: "ddim", Seed: 1 << 62, ErodeKernel: 0, Feather: 0.5, CropPadding: 1, EditSize: 256,
 		ApplySmoothing: false, Smoothing: "classic", SmoothingWindow: 4, SmoothingAlpha: 1, VideoCodec: "hevc", VideoCRF: 0,
 		VideoPreset: "fast", HDR: "tonemap", Priority: 9,
-		MaskNegativePrompt: "blue ball", Instances: "3", MaxObjects: 7, AcrossCuts: true, Overwrite: true, Fresh: true, ReuseMasks: false,
+		MaskNegativePrompt: "blue ball", Instances: "3", MaskBoxes: "0,1,20,30; 5,6,7,8", MaxObjects: 7, AcrossCuts: true, Overwrite: true, Fresh: true, ReuseMasks: false,
 		Extra: job.Extra{ModelPath: "m", SAMPath: "/s", JobName: "🔴", Notes: "- n", Other: map[string]any{"x": []any{1, 2.5, true, nil, "1"}}},
 	}
 	standard := reflect.ValueOf(job.Default())

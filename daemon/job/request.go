@@ -65,6 +65,9 @@ type Request struct {
 	MaskNegativePrompt string `json:"mask_negative_prompt"`
 	// Instances says which of the objects are edited. Default AllInstances.
 	Instances Instances `json:"instances"`
+	// MaskBoxes says which of the objects are edited by where they are in the
+	// first frame. Default "": all that Instances lets through.
+	MaskBoxes Boxes `json:"mask_boxes"`
 	// MaxObjects is how many objects the model's tracker follows at a time,
 	// 0..10000; 0 leaves the limit to the model, and so does a model without a
 	// tracker. Default 0.

@@ -53,22 +53,42 @@ func (s Selection) String() string {
 	return "all"
 }
 
-// choice applies a Selection to one shot.
+// choice applies a Query's Selection to one shot, and its boxes to the video.
 type choice struct {
 	Selection
-	seen []int // ids in the order of their appearance, as far as they matter
+	seen  []int // ids in the order of their appearance, as far as they matter
+	first bool  // only the objects of the first frame count
+	given []int // their ids, once that frame is known
 }
+
+// newChoice returns the choice of q's objects.
+func newChoice(q Query) choice { return choice{Selection: q.Select, first: len(q.Boxes) > 0} }
 
 func (c *choice) reset() { c.seen = c.seen[:0] }
 
 // choose leaves in the frames the objects that are selected.
 func (c *choice) choose(frames []Frame) {
+	if c.first {
+		c.restrict(frames)
+	}
 	if c.kind == everything {
 		return
 	}
 	for i := range frames {
 		id, any := c.pick(frames[i].Objects)
 		frames[i].Objects = slices.DeleteFunc(frames[i].Objects, func(o Object) bool { return !any || o.ID != id })
+	}
+}
+
+// restrict leaves in the frames the objects of the video's first one.
+func (c *choice) restrict(frames []Frame) {
+	for i, f := range frames {
+		if f.Index == 0 {
+			for _, o := range f.Objects {
+				c.given = append(c.given, o.ID)
+			}
+		}
+		frames[i].Objects = slices.DeleteFunc(f.Objects, func(o Object) bool { return !slices.Contains(c.given, o.ID) })
 	}
 }
 

@@ -22,6 +22,9 @@ type Query struct {
 	// of one of these does not count. It may be empty.
 	Negative string
 	Select   Selection
+	// Boxes say which objects of the first picture count, alone of all: left,
+	// top, right, bottom as parts of the picture. None means all. See pick.
+	Boxes [][4]float32
 	// Width and Height are the size of the pictures that Next is given, from
 	// Detector.PictureSize; 0 for S by S, stretched by the caller.
 	Width, Height int
@@ -47,6 +50,9 @@ type Follower struct {
 	detector *Detector
 	wanted   []*Prompt
 	unwanted []*Prompt
+	boxes    [][4]float32
+	missed   []int // boxes in which nothing lies
+	begun    bool  // a picture was seen
 	found    []Detection
 	identify identifier
 	choice   choice
@@ -90,7 +96,7 @@ func SplitPrompt(s string) []string {
 // Follow starts finding the objects of q in a video. The Detector serves one
 // Follower at a time.
 func (d *Detector) Follow(ctx context.Context, q Query) (*Follower, error) {
-	f := &Follower{detector: d, choice: choice{Selection: q.Select}, shown: make(map[int]bool), width: q.Width, height: q.Height}
+	f := &Follower{detector: d, choice: newChoice(q), boxes: q.Boxes, shown: make(map[int]bool), width: q.Width, height: q.Height}
 	for _, list := range []struct {
 		to   *[]*Prompt
 		text string
@@ -117,7 +123,7 @@ func (d *Detector) Follow(ctx context.Context, q Query) (*Follower, error) {
 		f.identify = &linking{area: d.config.Thresholds.HoleArea}
 		return f, nil
 	}
-	f.identify = &tracking{tracker: d.tracker.Track(track.Options{Frames: q.Frames, MaxObjects: q.MaxObjects})}
+	f.identify = &tracking{tracker: d.tracker.Track(track.Options{Frames: q.Frames, MaxObjects: q.MaxObjects, Given: len(q.Boxes) > 0})}
 	return f, nil
 }
 
@@ -148,6 +154,10 @@ func (f *Follower) Next(ctx context.Context, rgb []byte) ([]Frame, error) {
 	if err := f.detect(ctx); err != nil {
 		return nil, err
 	}
+	if !f.begun && len(f.boxes) > 0 {
+		f.pick()
+	}
+	f.begun = true
 	frames, err := f.identify.next(ctx, f.detector.network.tracked, f.found)
 	return f.give(frames), err
 }
@@ -178,6 +188,10 @@ func (f *Follower) give(frames []Frame) []Frame {
 
 // Count returns how many objects the frames so far had.
 func (f *Follower) Count() int { return len(f.shown) }
+
+// Missed returns the numbers of the Query's boxes in which nothing lies that the
+// prompt names.
+func (f *Follower) Missed() []int { return f.missed }
 
 // Warnings returns sentences about what was left out.
 func (f *Follower) Warnings() []string {

@@ -24,6 +24,14 @@ func (t *Tracker) admit(found []Detection) []int {
 	th := &t.config.Thresholds
 	t.found.associate(detections, objects, th)
 	fresh := t.found.fresh
+	if t.given {
+		fresh = fresh[:0]
+		for n := range found {
+			if t.delay.next == 0 { // the first frame of the video
+				fresh = append(fresh, n)
+			}
+		}
+	}
 	if room := max(th.MaxObjects-len(t.objects), 0); len(fresh) > room {
 		t.refused += len(fresh) - room
 		slices.SortStableFunc(fresh, func(a, b int) int { return cmp.Compare(found[b].Score, found[a].Score) })
@@ -34,8 +42,11 @@ func (t *Tracker) admit(found []Detection) []int {
 
 func (o *object) view() view { return view{bits: &o.bits, prompt: o.prompt} }
 
-// judge decides which objects are none.
+// judge decides which objects are none. Those that someone chose are not asked.
 func (t *Tracker) judge() {
+	if t.given {
+		return
+	}
 	ids, lives, empty := make([]int, len(t.objects)), make([]*life, len(t.objects)), make([]bool, len(t.objects))
 	for m, o := range t.objects {
 		ids[m], lives[m], empty[m] = o.id, &o.life, o.bits.Empty()

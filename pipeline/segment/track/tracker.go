@@ -38,6 +38,10 @@ type Frame struct {
 type Options struct {
 	Frames     int // the video's length if it is known, else 0: short ones count time differently
 	MaxObjects int // objects at a time, 0 for the folder's own limit
+	// Given says that the detections of the first frame are the objects that
+	// someone chose: each is one, whatever its score, for as long as it is seen,
+	// and nothing else is.
+	Given bool
 }
 
 // Tracker follows the objects of one video. It is used by one goroutine at a
@@ -48,6 +52,7 @@ type Tracker struct {
 	span      span
 	unit      float32 // frames that a pointer's age is told in
 	frames    int     // Options.Frames
+	given     bool    // Options.Given
 	time      int     // frames since the beginning or a cut
 	nextID    int
 	refused   int
@@ -99,6 +104,10 @@ func (m *Model) Track(o Options) *Tracker {
 		masks:    pool{size: m.sizes.maskLen()},
 		memories: pool{size: m.sizes.memoryLen()},
 		pointers: pool{size: m.sizes.hidden},
+		given:    o.Given,
+	}
+	if o.Given {
+		t.delay.frames = 0 // no object turns out to be none
 	}
 	t.last(o.Frames)
 	return t

@@ -34,7 +34,7 @@ func (s *Spec) MaskKey() string {
 	return keyOf(Spec{
 		Origin:     origin,
 		MaskPrompt: s.MaskPrompt, MaskNegative: s.MaskNegative,
-		Instances: s.Instances, MaxObjects: s.MaxObjects, AcrossCuts: s.AcrossCuts,
+		Instances: s.Instances, MaskBoxes: s.MaskBoxes, MaxObjects: s.MaxObjects, AcrossCuts: s.AcrossCuts,
 		SingleFrame: s.SingleFrame, FrameIndex: s.FrameIndex, MaxFrames: s.MaxFrames,
 		Codec: s.Codec, CRF: s.CRF, Preset: s.Preset, ToneMap: s.ToneMap,
 	})

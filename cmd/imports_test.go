@@ -26,7 +26,8 @@ var owners = map[string][]string{
 	"gopkg.in/natefinch/lumberjack.v2": {
 		"cmd/ureditd",
 	},
-	"golang.org/x/text/unicode/norm": {"pipeline/text"},
+	"golang.org/x/text/unicode/norm":    {"pipeline/text"},
+	"github.com/anishathalye/porcupine": {"daemon/spool/spooltest"},
 }
 
 // stages do not import each other.
@@ -99,7 +100,7 @@ func forbidden(file, imported string) string {
 		return "the daemon meets the pipeline in daemon/runner.go"
 	case within(dir, "daemon") && own != "pipeline" && own != "pipeline/fault" && within(own, "pipeline") && !test:
 		return "the daemon knows the pipeline's front and its faults only"
-	case (own == "pipeline/pipelinetest" || own == "pipeline/onnx/onnxtest") && !test:
+	case (own == "pipeline/pipelinetest" || own == "pipeline/onnx/onnxtest" || own == "daemon/spool/spooltest") && !test:
 		return "it is for tests"
 	case test:
 		return ""
@@ -145,6 +146,8 @@ func TestForbidden(t *testing.T) {
 		{"cmd/uredit/x.go", "uredit/pipeline"},
 		{"pipeline/run.go", "uredit/pipeline/pipelinetest"},
 		{"cmd/ureditd/x.go", "uredit/pipeline/onnx/onnxtest"},
+		{"daemon/x.go", "uredit/daemon/spool/spooltest"},
+		{"daemon/x.go", "github.com/anishathalye/porcupine"},
 	} {
 		if forbidden(c.file, c.imported) == "" {
 			t.Errorf("%s may import %s, and should not", c.file, c.imported)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -120,10 +121,13 @@ func (c *checker) places() map[string][]string {
 			return
 		}
 		id, _, _ := strings.Cut(strings.TrimPrefix(string(data), "job_id: "), "\n")
-		places[id] = append(places[id], name)
+		places[id] = append(places[id], unnamed.ReplaceAllString(name, "/$1/"))
 	})
 	return places
 }
+
+// unnamed is a terminal record that has yet to get its name: it is one already.
+var unnamed = regexp.MustCompile(`/\.([^/]*)\.e[0-9]{4}/`)
 
 func (c *checker) walk(root string, f func(name string, info os.FileInfo)) {
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

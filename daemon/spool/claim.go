@@ -26,6 +26,7 @@ type Claim struct {
 	// stranger says that another file than entry was moved and could not be
 	// given back yet.
 	stranger bool
+	recorded bool // its terminal record is made, and may lack its name
 }
 
 func (c *Claim) file() string { return path.Join(ActiveDir, c.ActiveName.String()) }

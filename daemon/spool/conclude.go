@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -26,29 +27,11 @@ func (s *Spool) Reject(c *Claim, why Reason) (dir string, err error) {
 			file = "request.json"
 		}
 	}
-	dir, err = s.rejection(c.Job, name)
-	if err != nil {
-		return "", fmt.Errorf("reject %s: %w", c.Job, err)
-	}
+	dir = path.Join(RejectedDir, c.Job+"-"+name)
 	if err := s.conclude(c, dir, file, why); err != nil {
 		return "", fmt.Errorf("reject %s: %w", c.Job, err)
 	}
 	return dir, nil
-}
-
-// rejection returns the directory of a rejected claim. A process that died
-// over it may have made it already.
-func (s *Spool) rejection(job, name string) (string, error) {
-	entries, err := names(s.root, RejectedDir)
-	if err != nil {
-		return "", err
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e, job+"-") {
-			return path.Join(RejectedDir, e), nil
-		}
-	}
-	return path.Join(RejectedDir, job+"-"+name), nil
 }
 
 // printable keeps what is harmless in a directory's name.
@@ -66,35 +49,130 @@ func printable(name string) string {
 	return name
 }
 
-// conclude writes the reason into dir, then moves the claim's file there: the
-// rename is the record, the reason is already beside it.
+// conclude records the end of a job in dir. Whoever lost the job may have been
+// about to do the same, and wake up at any time: so the record is made in a
+// directory of its epoch, which nobody else writes in, by moving the claim's file
+// beside its reason. Then the directory gets its name.
 func (s *Spool) conclude(c *Claim, dir, file string, why Reason) error {
-	// Who lost the job meanwhile must not leave a reason for it.
+	own := unnamed(dir, c.Epoch)
+	if !c.recorded {
+		err := s.record(c, own, file, why)
+		if errors.Is(err, ErrLost) {
+			s.discard(own)
+		}
+		if err != nil {
+			return err
+		}
+		c.recorded = true
+	}
+	return s.name(own, dir)
+}
+
+// unnamed is the directory in which a record is made that gets the name dir.
+func unnamed(dir string, epoch int) string {
+	return path.Join(path.Dir(dir), fmt.Sprintf(".%s.e%04d", path.Base(dir), epoch))
+}
+
+// named undoes unnamed for the last part of such a path, and says whose record it
+// is. It reports false for other hidden names.
+func named(hidden string) (dir, job string, ok bool) {
+	at := strings.LastIndex(hidden, ".e")
+	if hidden[0] != '.' || at <= len(jobShape) || !isJob(hidden[1:1+len(jobShape)]) {
+		return "", "", false
+	}
+	return hidden[1:at], hidden[1 : 1+len(jobShape)], true
+}
+
+// record moves the claim's file into own, where its reason already lies: the
+// rename is the record.
+func (s *Spool) record(c *Claim, own, file string, why Reason) error {
 	mine, err := s.Holds(c)
 	if err != nil {
 		return err
 	}
 	if !mine {
-		if recorded, err := contains(s.root, path.Join(dir, file)); err == nil && recorded {
+		if recorded, err := contains(s.root, path.Join(own, file)); err == nil && recorded {
 			return nil // by an earlier try, whose last step had an error
 		}
 		return ErrLost
 	}
-	if err := s.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := s.root.Mkdir(own, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := errors.Join(syncDir(s.root, path.Dir(dir)), s.write.sweep(s.root, dir)); err != nil {
+	if err := errors.Join(syncDir(s.root, path.Dir(own)), s.write.sweep(s.root, own)); err != nil {
 		return err
 	}
-	if err := s.write.replace(s.root, path.Join(dir, "reason.json"), why.JSON); err != nil {
+	if err := s.write.replace(s.root, path.Join(own, "reason.json"), why.JSON); err != nil {
 		return err
 	}
 	if len(why.Text) > 0 {
-		if err := s.write.replace(s.root, path.Join(dir, "reason.txt"), why.Text); err != nil {
+		if err := s.write.replace(s.root, path.Join(own, "reason.txt"), why.Text); err != nil {
 			return err
 		}
 	}
-	return s.move(c.file(), path.Join(dir, file))
+	return s.move(c.file(), path.Join(own, file))
+}
+
+// name gives a record its name. Another host may have done so.
+func (s *Spool) name(own, dir string) error {
+	err := s.settleRename(s.root.Rename(own, dir), dir)
+	if err != nil && !errors.Is(err, ErrLost) { // lost: somebody has removed the record since
+		return err
+	}
+	return syncDir(s.root, path.Dir(dir))
+}
+
+// discard removes a record that was not made: the job was lost before. What
+// cannot be removed now is removed by the next daemon that starts.
+func (s *Spool) discard(own string) {
+	entries, err := names(s.root, own)
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		_ = s.root.Remove(path.Join(own, e))
+	}
+	_ = s.root.Remove(own)
+}
+
+// finishRecords names the records whose process died before it could, and removes
+// those that were only begun.
+func (s *Spool) finishRecords() error {
+	for _, under := range []string{FailedDir, RejectedDir} {
+		entries, err := names(s.root, under)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			dir, job, ok := named(e)
+			if !ok {
+				continue
+			}
+			if err := s.finishRecord(path.Join(under, e), path.Join(under, dir), job); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Spool) finishRecord(own, dir, job string) error {
+	// In this order: of a job that is over the record is there.
+	live, err := s.Live(job)
+	if err != nil || live {
+		return err
+	}
+	entries, err := names(s.root, own)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // another host was faster
+	case err != nil:
+		return err
+	case slices.ContainsFunc(entries, func(name string) bool { return strings.HasPrefix(name, "request.") }):
+		return s.name(own, dir)
+	}
+	s.discard(own)
+	return nil
 }
 
 // Done is the terminal record of a job that ended well. What the job reserved is

@@ -59,6 +59,10 @@
 //
 // # Durability
 //
+// failed/J and rejected/J-NAME get their names whole: they are made, reason and
+// request, as .J.eEEEE, in which only the owner of that epoch writes. A host that
+// lost the job cannot touch the record of the one that has it.
+//
 // A file is synced before its rename, both directories after it: what the spool
 // has told anybody survives a power cut. A claimed request becomes a job when
 // its content is copied to spool/requests: the copy is the job's truth, whatever

@@ -57,25 +57,35 @@ func (s *Spool) recover() (Recovery, error) {
 	if err != nil {
 		return r, err
 	}
-	accepted, err := s.accepted()
-	if err != nil {
+	if err := s.finishRecords(); err != nil {
 		return r, err
 	}
-	if r.Ended, err = s.ended(accepted); err != nil {
+	if r.Ended, err = s.ended(); err != nil {
 		return r, err
 	}
 	return r, s.sweep(over)
 }
 
-// ended returns those of the accepted jobs that are over.
-func (s *Spool) ended(accepted map[string]bool) ([]string, error) {
+// ended returns the jobs that are over and of which something is kept with the
+// requests: all of it, or what came there too late.
+func (s *Spool) ended() ([]string, error) {
+	entries, err := names(s.root, RequestsDir)
+	if err != nil {
+		return nil, err
+	}
+	kept := map[string]bool{}
+	for _, e := range entries {
+		if job, _, _ := strings.Cut(e, "."); isJob(job) {
+			kept[job] = true
+		}
+	}
 	live := map[string]bool{}
 	note := func(job, _ string) bool { live[job] = true; return false }
 	if err := s.eachLive(note); err != nil {
 		return nil, err
 	}
 	var over []string
-	for j := range accepted {
+	for j := range kept {
 		if live[j] {
 			continue
 		}

@@ -11,11 +11,8 @@ import (
 	"time"
 )
 
-// Times of a simulated client. Those of its memory are the defaults of Linux for
-// NFS.
 const (
 	simLatency = time.Millisecond      // of each operation
-	simMemory  = 30 * time.Second      // how long a client believes a name
 	simTick    = 10 * time.Millisecond // of the server's clock of changes
 )
 
@@ -64,8 +61,9 @@ type simClient struct {
 
 // simMemories is what a client remembers.
 type simMemories struct {
-	names map[string]memory
-	lists map[string]listing // nil: each listing is fresh, as with version 4.2
+	lasting time.Duration // of a name; the default of Linux is 30 s
+	names   map[string]memory
+	lists   map[string]listing // nil: each listing is fresh, as with version 4.2
 }
 
 // memory is a name and what it leads to, nil for nothing.
@@ -80,8 +78,8 @@ type listing struct {
 	names   []string
 }
 
-func newMemories(version3 bool) *simMemories {
-	m := &simMemories{names: map[string]memory{}}
+func newMemories(lasting time.Duration, version3 bool) *simMemories {
+	m := &simMemories{lasting: lasting, names: map[string]memory{}}
 	if version3 {
 		m.lists = map[string]listing{}
 	}
@@ -153,7 +151,7 @@ func (c *simClient) lookup(name string) *node {
 		return m.node
 	}
 	n := c.disk.walk(full)
-	c.memory.names[full] = memory{node: n, until: time.Now().Add(simMemory)}
+	c.memory.names[full] = memory{node: n, until: time.Now().Add(c.memory.lasting)}
 	return n
 }
 

@@ -126,7 +126,7 @@ func (w *simWatch) follow(name, text string, active map[string]string) {
 			w.violate("%s has no request", name)
 		}
 	}
-	if p.stage == 3 {
+	if p.stage == 3 && path.Base(path.Dir(name))[0] != '.' {
 		record := w.record(name)
 		if was, known := w.records[job]; known && was != record {
 			w.violate("the record of %s changed from %s to %s", job, was, record) // I5
@@ -170,7 +170,7 @@ func where(name string) (job string, p progress, owner string) {
 			return n, progress{atoi(epoch), 3}, ""
 		}
 	case strings.HasPrefix(dir, FailedDir), strings.HasPrefix(dir, RejectedDir):
-		if at := path.Base(dir); len(at) >= 20 {
+		if at := strings.TrimPrefix(path.Base(dir), "."); len(at) >= 20 {
 			return at[:20], progress{maxEpoch + 1, 3}, ""
 		}
 	}
@@ -183,9 +183,8 @@ func (w *simWatch) litter() (left []string) {
 		dir := strings.TrimPrefix(path.Dir(name), "spool/")
 		switch {
 		case strings.Contains(name, "junk"):
-		case strings.HasPrefix(path.Base(name), tempPrefix),
-			slices.Contains([]string{InboxDir, QueueDir, HeldDir, ActiveDir, RequestsDir, IDsDir}, dir),
-			path.Base(name) == WorkDir:
+		case path.Base(name)[0] == '.',
+			slices.Contains([]string{InboxDir, QueueDir, HeldDir, ActiveDir, RequestsDir, IDsDir}, dir):
 			left = append(left, name)
 		}
 	})

@@ -133,8 +133,8 @@ func openAttempt(out *roots.Dir, n spool.JobName, mine func() error) (a *attempt
 	if a.files, err = out.OpenRoot(a.dir + "/."); err != nil {
 		return nil, err
 	}
-	if err := a.files.Mkdir(workName, 0o755); err != nil {
-		return nil, err
+	if err := a.files.Mkdir(workName, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err // else it was made, and the answer was lost
 	}
 	a.work, err = a.files.OpenRoot(workName + "/.")
 	return a, err

@@ -278,7 +278,7 @@ func (c *checker) public(out string) map[string]fileState {
 func (s site) litter() (left []string) {
 	for _, pattern := range []string{
 		"spool/inbox/*", "spool/spool/queue/*", "spool/spool/active/*", "spool/spool/ids/*", "spool/spool/requests/*",
-		"spool/*/.tmp-*", "spool/spool/*/.tmp-*", "data/*/" + spool.WorkDir, "spool/failed/*/.tmp-*",
+		"spool/*/.tmp-*", "spool/spool/*/.tmp-*", "data/*/" + spool.WorkDir, "data/*/" + spool.WorkDir + "/*", "spool/failed/*/.tmp-*",
 	} {
 		names, err := filepath.Glob(s.path(pattern))
 		if err != nil {

@@ -73,6 +73,7 @@
 //	room.go      whether a disk has room for a job to begin, and to go on
 //	vitals.go    how the devices do, for people and metrics
 //	hosts.go     heartbeats, take-over from dead hosts, stopping when cut off
+//	commit.go    the record of a finished edit
 //	publish.go   from a finished edit to its public names
 //	models.go    which model a request may name
 //	condition.go how the daemon does, for whoever supervises it; reload

@@ -51,11 +51,7 @@ func Replace(root *os.Root, tmp, newName string, data []byte, mode fs.FileMode) 
 			_ = root.Remove(tmp) // there or not: the error that counts is err
 		}
 	}()
-	// What a crash left under the temporary name may be anything.
-	if err := root.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	f, err := Create(root, tmp, 0, mode)
 	if err != nil {
 		return err
 	}
@@ -67,6 +63,22 @@ func Replace(root *os.Root, tmp, newName string, data []byte, mode fs.FileMode) 
 		return err
 	}
 	return RenameOwn(root, tmp, newName)
+}
+
+// Create makes a new file, for writing and with the further flags, in a directory
+// that the caller alone makes files in. What lies there under its name goes: a
+// crash left it, or it was made and the answer was lost.
+func Create[F fs.File](root Dir[F], name string, flags int, mode fs.FileMode) (f F, err error) {
+	for try := 0; ; try++ {
+		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+		f, err = root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|flags, mode)
+		if !errors.Is(err, fs.ErrExist) || try == 3 {
+			return f, err
+		}
+		_ = Stir(root, path.Dir(name)) // or the removal may be answered from memory
+	}
 }
 
 func settle[F fs.File](root Dir[F], oldName, newName string, rename func(oldName, newName string) error, done func(fs.FileInfo) bool) error {

@@ -118,3 +118,43 @@ func TestReplace(t *testing.T) {
 		t.Errorf("tmp is left: %v", err)
 	}
 }
+
+// denier is a directory whose server makes a file and says that it was there.
+type denier struct {
+	*os.Root
+	deny int
+}
+
+func (d *denier) OpenFile(name string, flag int, mode fs.FileMode) (*os.File, error) {
+	f, err := d.Root.OpenFile(name, flag, mode)
+	if d.deny == 0 || err != nil {
+		return f, err
+	}
+	d.deny--
+	return nil, errors.Join(&fs.PathError{Op: "openat", Path: name, Err: syscall.EEXIST}, f.Close())
+}
+
+// TestCreate: a file whose making was denied is made anew; a directory stays.
+func TestCreate(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	f, err := Create(&denier{root, 2}, "file", os.O_APPEND, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := Create(&denier{root, 100}, "file", 0, 0o644); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a server that denies for ever: %v", err)
+	}
+	if err := root.MkdirAll("dir/full", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(root, "dir", 0, 0o644); err == nil {
+		t.Error("a file in the place of a directory")
+	}
+}

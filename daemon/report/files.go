@@ -145,7 +145,7 @@ func (r *Reporter) takeOver(name string, mine bool, limit int64) (f *os.File, si
 			return nil, 0, fmt.Errorf("take over %s: %w", name, err)
 		}
 	}
-	f, err = r.attempt.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, fileMode)
+	f, err = atomicfile.Create(r.attempt, name, os.O_APPEND, fileMode)
 	if err != nil {
 		return nil, 0, fmt.Errorf("start %s: %w", name, err)
 	}

@@ -184,6 +184,14 @@ func (w writer) writeTemp(root fileSystem, dir string, data []byte) (name string
 	return name, nil
 }
 
+// remove removes a name. One that is gone was removed, and the answer was lost.
+func remove(root fileSystem, name string) error {
+	if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // sweep removes the temporary files of this host in dir.
 func (w writer) sweep(root fileSystem, dir string) error {
 	entries, err := names(root, dir)
@@ -194,7 +202,7 @@ func (w writer) sweep(root fileSystem, dir string) error {
 		if !strings.HasPrefix(e, tempPrefix+w.host+"-") {
 			continue
 		}
-		if err := root.Remove(path.Join(dir, e)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := remove(root, path.Join(dir, e)); err != nil {
 			return err
 		}
 	}

@@ -121,7 +121,7 @@ func (s *Spool) giveBack(file, name string) error {
 	if err != nil {
 		return fmt.Errorf("give back %s: %w", name, err)
 	}
-	return errors.Join(s.root.Remove(file), syncDir(s.root, InboxDir), syncDir(s.root, ActiveDir))
+	return errors.Join(remove(s.root, file), syncDir(s.root, InboxDir), syncDir(s.root, ActiveDir))
 }
 
 // link gives a file a second name. One that has it already got it by a link whose

@@ -229,5 +229,5 @@ func (s *Spool) stir(dir string) error {
 	if err := s.root.Mkdir(name, 0o700); err != nil {
 		return err
 	}
-	return s.root.Remove(name)
+	return remove(s.root, name)
 }

@@ -204,3 +204,43 @@ func TestReservations(t *testing.T) {
 		t.Errorf("a file that is no reservation: %v", err)
 	}
 }
+
+// TestReleaseTidiesUp: whoever releases an output directory removes what a process
+// of any host left of the job's reservation when it died, and nothing of another
+// job's.
+func TestReleaseTidiesUp(t *testing.T) {
+	s := newSpool(t)
+	const mine, other = "260101T000000-aaaaaa", "260101T000000-bbbbbb"
+	out, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	if err := s.ReserveOutput(out, mine); err != nil {
+		t.Fatal(err)
+	}
+	left := map[string]string{
+		".tmp-otherhst-11111111": mine + " " + s.format.ID + "\n", // moved aside, not removed
+		".tmp-otherhst-22222222": "",                              // not written yet
+	}
+	for name, text := range left {
+		if err := out.WriteFile(WorkDir+"/"+name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := WorkDir + "/.tmp-otherhst-33333333"
+	if err := out.WriteFile(kept, []byte(other+" "+s.format.ID+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ReleaseOutput(out, mine); err != nil {
+		t.Fatal(err)
+	}
+	for name := range left {
+		if _, err := out.Lstat(WorkDir + "/" + name); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", name, err)
+		}
+	}
+	if _, err := out.Lstat(kept); err != nil {
+		t.Errorf("what another job was making is gone: %v", err)
+	}
+}

@@ -86,14 +86,43 @@ func (s *Spool) releaseOutput(dir fileSystem, job string) error {
 	if err := s.release(dir, OwnerFile, job); err != nil {
 		return fmt.Errorf("release output_dir: %w", err)
 	}
-	// What a process of this host left half made goes too. A claim that reserves
-	// at this moment makes its file anew.
-	if err := s.write.sweep(dir, WorkDir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.sweepOutput(dir, job); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("release output_dir: %w", err)
 	}
 	// Not empty means that something else is kept there.
 	if err := dir.Remove(WorkDir); err != nil && transient(err) {
 		return fmt.Errorf("release output_dir: %w", err)
+	}
+	return nil
+}
+
+// sweepOutput removes what was left half made or half released in an output
+// directory: by processes of this host, and by those of any host for this job or
+// before it could be told for which. A claim that reserves at this moment makes its
+// file anew.
+func (s *Spool) sweepOutput(dir fileSystem, job string) error {
+	if err := s.write.sweep(dir, WorkDir); err != nil {
+		return err
+	}
+	entries, err := names(dir, WorkDir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e, tempPrefix) {
+			continue
+		}
+		name := path.Join(WorkDir, e)
+		holder, _, err := readReservation(dir, name)
+		if err == nil && holder != job {
+			continue
+		}
+		if err != nil && !errors.Is(err, ErrNotReservation) {
+			return err
+		}
+		if err := remove(dir, name); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -167,10 +196,13 @@ func (s *Spool) release(root fileSystem, name, job string) error {
 		return err
 	}
 	holder, spool, err = readReservation(root, aside)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // another process released it for the same job, and tidied up
+	}
 	if err != nil || holder != job || spool != s.format.ID {
 		if back := root.Link(aside, name); back != nil {
 			return errors.Join(err, back)
 		}
 	}
-	return errors.Join(err, root.Remove(aside), syncDir(root, path.Dir(name)))
+	return errors.Join(err, remove(root, aside), syncDir(root, path.Dir(name)))
 }

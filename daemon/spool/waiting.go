@@ -140,7 +140,7 @@ func (s *Spool) Retry(m Marker, job string) error {
 		// The wish stays, if it can.
 		return fmt.Errorf("retry %s: %w", job, errors.Join(err, atomicfile.Rename(s.root, aside, path.Join(ControlDir, m.Name))))
 	}
-	if err := errors.Join(s.root.Remove(aside), syncDir(s.root, InboxDir)); err != nil {
+	if err := errors.Join(remove(s.root, aside), syncDir(s.root, InboxDir)); err != nil {
 		return fmt.Errorf("retry %s: %w", job, err)
 	}
 	return nil

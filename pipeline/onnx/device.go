@@ -31,8 +31,8 @@ type Options struct {
 	Name    string                    // what the device is called; "" for its spec
 	Card    func() (nvml.Card, error) // what the driver says of its card now; nil where it does not
 	Sharers int                       // devices on the same card, this one among them
-	// Ran is told of each run of a graph that succeeded: the graph's name and how
-	// long it took. It is to return at once; nil for nobody.
+	// Ran is told of each run of a graph that succeeded: the graph's name, such as
+	// "pix2pix/unet", and how long it took. It is to return at once; nil for nobody.
 	Ran func(graph string, took time.Duration)
 }
 

@@ -54,6 +54,10 @@ func TestCUDASettings(t *testing.T) {
 	if got := d.cudaSettings(); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	d.options.ArenaDouble = true
+	if got := d.cudaSettings()["arena_extend_strategy"]; got != "kNextPowerOfTwo" {
+		t.Errorf("an arena that doubles: %s", got)
+	}
 }
 
 func TestTensorRTSettings(t *testing.T) {

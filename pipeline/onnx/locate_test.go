@@ -131,7 +131,7 @@ func TestLocateFails(t *testing.T) {
 }
 
 func TestGraphName(t *testing.T) {
-	for file, want := range map[string]string{"/m/pix2pix/unet/model.onnx": "unet", "/m/sam3/vision.onnx": "vision"} {
+	for file, want := range map[string]string{"/m/pix2pix/unet/model.onnx": "pix2pix/unet", "/m/sam3/vision.onnx": "sam3/vision"} {
 		if got := graphName(file); got != want {
 			t.Errorf("%s is called %q, want %q", file, got, want)
 		}

@@ -57,14 +57,12 @@ func (s *session) Run(ctx context.Context, in, out []*tensor.Tensor) error {
 	return fault.New(fault.ModelInvalid, "the graph does not take what it was given: export the model again", err)
 }
 
-// graphName names the graph of a file: "unet" for unet/model.onnx, "vision" for
-// vision.onnx.
+// graphName names the graph of a file: "pix2pix/unet" for pix2pix/unet/model.onnx,
+// "sam3/detector" for sam3/detector.onnx.
 func graphName(file string) string {
-	name := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
-	if name == "model" {
-		return filepath.Base(filepath.Dir(file))
-	}
-	return name
+	name := strings.TrimSuffix(file, filepath.Ext(file))
+	name = strings.TrimSuffix(name, "/model")
+	return filepath.Join(filepath.Base(filepath.Dir(name)), filepath.Base(name))
 }
 
 // execute runs the graph and reports whether ctx ended meanwhile.

@@ -83,7 +83,8 @@ idles() {
 # The drop-in of a GPU host changes nothing where there is no GPU, and takes little of
 # what keeps the service in.
 guards() {
-	install -D -m 0644 /usr/share/doc/uredit/examples/uredit-gpu.conf /etc/systemd/system/uredit.service.d/gpu.conf
+	mkdir -p /etc/systemd/system/uredit.service.d
+	cp /usr/share/doc/uredit/examples/uredit-gpu.conf /etc/systemd/system/uredit.service.d/gpu.conf
 	systemctl daemon-reload
 	local wrong; wrong=$(systemd-analyze verify --man=no uredit.service 2>&1)
 	[ -z "$wrong" ] || fail "systemd-analyze verify with the GPU drop-in: $wrong"

@@ -10,12 +10,12 @@ import (
 	"uredit/daemon/spool"
 )
 
-// Bounds of the claiming in one look. Ten thousand requests take minutes, in which
-// markers are to be obeyed, jobs to begin and newcomers to be seen.
+// Bounds of one look. Ten thousand requests, or markers, take minutes, in which
+// others are to be obeyed, jobs to begin and newcomers to be seen.
 const (
-	claimFor     = time.Second
+	lookFor      = time.Second      // claiming, and as long obeying
+	lookAgain    = time.Millisecond // when that was not enough
 	scanCounts   = 10 * time.Second // while there is more to claim
-	claimAgain   = time.Millisecond // the next look, then
 	maxUndecided = 100              // claims; with more of them something is wrong here
 )
 
@@ -42,8 +42,8 @@ func (d *Daemon) claim() (soon time.Duration, err error) {
 		if !d.decided(c) {
 			d.claims = append(d.claims, c)
 		}
-		if len(d.ready) > 0 && time.Since(began) >= d.claimFor {
-			return claimAgain, nil
+		if len(d.ready) > 0 && time.Since(began) >= d.lookFor {
+			return lookAgain, nil
 		}
 	}
 	return soon, nil

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 func TestALookIsBounded(t *testing.T) {
 	s := newSite(t)
 	d := s.idle(t)
-	d.claimFor = 0
+	d.lookFor = 0
 	for _, id := range []string{"a", "b", "c"} {
 		s.drop(t, id+".yaml", s.request(id, id, "blue"))
 	}
@@ -36,6 +37,40 @@ func TestALookIsBounded(t *testing.T) {
 	}
 	if left := tree(t, s.path("spool", "inbox")); len(left) > 0 {
 		t.Errorf("the inbox holds %q", left)
+	}
+}
+
+// One look obeys for a limited time, and what is left in the next.
+func TestObeyingIsBounded(t *testing.T) {
+	s := newSite(t)
+	d := s.idle(t)
+	d.lookFor = 0
+	for _, name := range []string{"a.cancel", "b.cancel", "PAUSE"} {
+		mark(t, s, name)
+	}
+	for left := 3; left > 1; left-- {
+		if got := len(tree(t, s.path("spool", spool.ControlDir))); got != left {
+			t.Fatalf("%d markers are left, want %d", got, left)
+		}
+		paused, more := d.obey()
+		if !paused || more != (left == 3) {
+			t.Errorf("paused %v, more %v", paused, more)
+		}
+	}
+}
+
+// Markers that stay do not keep the others from being obeyed.
+func TestObeyingGoesOn(t *testing.T) {
+	s := newSite(t)
+	d := s.idle(t)
+	d.lookFor = 0
+	d.obeyed = "b.cancel"
+	for _, name := range []string{"a.cancel", "b.cancel", "c.cancel"} {
+		mark(t, s, name)
+	}
+	d.obey()
+	if left := tree(t, s.path("spool", spool.ControlDir)); !slices.Equal(left, []string{"a.cancel", "b.cancel"}) {
+		t.Errorf("markers left: %q", left)
 	}
 }
 

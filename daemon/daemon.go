@@ -51,7 +51,7 @@ type Daemon struct {
 	dispatcher *dispatch.Dispatcher[*work]
 	ready      []spool.Entry // of the inbox, to be claimed
 	scanned    time.Time     // when ready was found
-	claimFor   time.Duration // of one look
+	lookFor    time.Duration // lookFor
 	monitor    *monitor
 	claims     []*spool.Claim // claimed, not yet decided about
 	stopping   chan struct{}  // closed when nothing more is taken
@@ -60,6 +60,7 @@ type Daemon struct {
 	observe    func(Condition)
 	breaker    breaker
 	cancelling map[string]bool // markers whose job is ending
+	obeyed     string          // the marker that a look stopped at; "" when it came to the end
 	pausing    pausing         // what markers ask of this host
 	meter      Meter
 	condition  Condition // as far as it is known since the last look
@@ -102,7 +103,7 @@ func New(o Options) (*Daemon, error) {
 		cfg: cfg, models: o.Models, versions: o.Versions, log: o.Log, note: newNotebook(o.Log),
 		spool: sp, cache: openCache(cfg.Cache, o.Log), roots: set,
 		intake:   spool.Intake{Settle: cfg.Settle, Complete: job.Complete, Valid: validRequest, Limit: job.MaxRequestBytes},
-		stopping: make(chan struct{}), pause: time.Second, claimFor: claimFor, roomEvery: roomEvery,
+		stopping: make(chan struct{}), pause: time.Second, lookFor: lookFor, roomEvery: roomEvery,
 		observe: o.Observe, meter: o.Meter, condition: Condition{Devices: len(o.Engines)},
 		reload: make(chan config.Config), ended: make(chan struct{}),
 		rounds: make(chan []spool.Instance, 1),
@@ -207,7 +208,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 // claimed, offer the queue to the devices. It returns when to look again.
 func (d *Daemon) look() (again time.Duration, err error) {
 	again = d.watcher.Poll()
-	paused := d.obey()
+	paused, more := d.obey()
+	if more {
+		again = lookAgain
+	}
 	d.condition.Paused = paused
 	if d.note.trouble("this host", d.breaker.open(time.Now())) {
 		paused = true

@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"slices"
 	"strconv"
+	"time"
 
 	"uredit/daemon/config"
 	"uredit/daemon/job"
@@ -18,14 +19,23 @@ type cancelledError struct{ by string }
 
 func (e *cancelledError) Error() string { return "cancelled by " + e.by }
 
-// obey does what the markers in control ask for, and reports whether the spool
-// is paused.
-func (d *Daemon) obey() (paused bool) {
+// obey does what the markers in control ask for, as much of it as one look may,
+// and reports whether the spool is paused and whether more is asked.
+func (d *Daemon) obey() (paused, more bool) {
 	markers, err := d.spool.Markers()
 	if d.note.trouble("control", err) {
-		return false
+		return false, false
 	}
-	for _, m := range markers {
+	began, obeyed := time.Now(), 0
+	for _, m := range d.fromWhereItStopped(markers) {
+		if m.Verb == spool.MarkPause || m.Verb == spool.MarkDrain {
+			continue // see rest
+		}
+		if obeyed > 0 && time.Since(began) >= d.lookFor {
+			more = true
+			break
+		}
+		d.obeyed = m.Name
 		var err error
 		switch m.Verb {
 		case spool.MarkCancel:
@@ -35,11 +45,25 @@ func (d *Daemon) obey() (paused bool) {
 		case spool.MarkRetry:
 			err = d.retry(m)
 		}
+		obeyed++
 		if !errors.Is(err, spool.ErrLost) { // lost: it is another host's to obey, or the next look's
 			d.note.trouble("control/"+m.Name, err)
 		}
 	}
-	return d.rest(markers)
+	if !more {
+		d.obeyed = ""
+	}
+	return d.rest(markers), more
+}
+
+// fromWhereItStopped puts those first that the last look had no time for: many a
+// marker stays for a while, such as that of a job that another host runs.
+func (d *Daemon) fromWhereItStopped(markers []spool.Marker) []spool.Marker {
+	i := slices.IndexFunc(markers, func(m spool.Marker) bool { return m.Name > d.obeyed })
+	if i <= 0 {
+		return markers
+	}
+	return slices.Concat(markers[i:], markers[:i])
 }
 
 // cancel ends the job that a marker names: claimed, waiting or running. A marker of

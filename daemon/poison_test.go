@@ -36,8 +36,7 @@ func TestPoison(t *testing.T) {
 			return over
 		})
 		if over {
-			cmd.Process.Kill()
-			<-died
+			defer func() { cmd.Process.Kill(); <-died }()
 			break
 		}
 		if deaths++; deaths > 4 { // once among others, then three times alone

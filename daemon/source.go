@@ -188,7 +188,9 @@ func (s *source) able(q spool.QueueName) *work {
 	}
 	s.waits(q, reasonOf(err))
 	if s.note.trouble(q.Job, err) || !ready {
-		s.delays[q.Job] = delay{until: now.Add(s.between()), wait: s.delays[q.Job].wait}
+		// The more there are of them the less often each is looked at.
+		rest := s.between() * time.Duration(1+len(s.waiters)/100)
+		s.delays[q.Job] = delay{until: now.Add(rest), wait: s.delays[q.Job].wait}
 		return nil
 	}
 	return w

@@ -54,6 +54,9 @@ func (s *source) untold() []wait {
 // tellWaits says in the output directories of waiting jobs why they wait. Where
 // that cannot be said, the host's own heartbeat tells.
 func (d *Daemon) tellWaits() {
+	if d.source.stopped() {
+		return // this host takes nothing now
+	}
 	for _, w := range d.source.untold() {
 		if err := d.tellWait(w); err != nil && !errors.Is(err, spool.ErrLost) { // lost: it begins elsewhere
 			d.log.Warn("tell why a job waits", "job", w.job.Job, "why", w.why, "err", err)

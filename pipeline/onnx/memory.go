@@ -17,6 +17,15 @@ const (
 	kernelBytes = 600 * megabyte
 	workShare   = 0.5
 	mostWork    = 4 * gigabyte
+
+	// releasedBytes are the weights of SAM 3 and Instruct-Pix2Pix in single
+	// precision: 860 and 1070 million parameters. Nothing larger is to be expected.
+	releasedBytes = 4 * 1930 * 1e6
+	// frameBytes is what a further frame takes in one call of the UNet. Its three
+	// rows take 0.4 GB at 512 by 512 on a processor, four times that at 1024 by
+	// 1024, and a card's convolutions are given as much again to work in.
+	frameBytes = 4 * gigabyte
+	mostFrames = 4
 )
 
 // Needed returns the bytes of a card's memory that graphs with so many bytes of
@@ -78,8 +87,9 @@ func (d *Device) Kind() string {
 	return kind
 }
 
-// Batch returns how many frames the device should edit at once: 1 on the CPU, more
-// on a card with much free memory.
+// Batch returns how many frames the device should edit at once: 1 on the CPU; on
+// a card one, and another, up to mostFrames, for each frameBytes that are free
+// beside the largest models.
 func (d *Device) Batch() int {
 	c, known := d.card()
 	if !known {
@@ -89,13 +99,8 @@ func (d *Device) Batch() int {
 }
 
 func batch(free int64) int {
-	switch {
-	case free >= 32*gigabyte:
-		return 4
-	case free >= 15*gigabyte:
-		return 2
-	}
-	return 1
+	frames := (free - Needed(releasedBytes)) / frameBytes
+	return int(min(max(frames, 1), mostFrames))
 }
 
 // Warm reports whether the first run with a new shape takes far longer than

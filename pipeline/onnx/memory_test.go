@@ -45,7 +45,7 @@ func TestKind(t *testing.T) {
 }
 
 func TestBatchByMemory(t *testing.T) {
-	for free, want := range map[int64]int{2e9: 1, 15e9: 2, 24e9: 2, 79e9: 4} {
+	for free, want := range map[int64]int{2e9: 1, 16e9: 1, 21e9: 2, 24e9: 2, 25e9: 3, 32e9: 4, 79e9: 4} {
 		if got := batch(free); got != want {
 			t.Errorf("%d bytes: %d, want %d", free, got, want)
 		}

@@ -1,11 +1,9 @@
 package pix2pix_test
 
 import (
-	"cmp"
-	"os"
 	"testing"
 
-	"uredit/pipeline/onnx"
+	"uredit/pipeline/onnx/onnxtest"
 	"uredit/pipeline/pix2pix"
 )
 
@@ -13,17 +11,7 @@ import (
 // Cards round differently, and TF32 multiplies with ten bits.
 func TestGPUAsDiffusers(t *testing.T) {
 	const near = 1e-2
-	runtime, err := onnx.Open(cmp.Or(os.Getenv("UREDIT_ORT_LIBRARY"), "../../build/onnxruntime/libonnxruntime.so"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { finish(t, runtime.Close()) })
-	device, err := runtime.Device("cuda:0", onnx.Options{})
-	if err != nil {
-		t.Skipf("no CUDA device: %v", err)
-	}
-	t.Cleanup(func() { finish(t, device.Close()) })
-	e, err := pix2pix.Open(t.Context(), tinyFolder, device.Load)
+	e, err := pix2pix.Open(t.Context(), tinyFolder, onnxtest.Card(t).Load)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package pix2pix_test
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -13,7 +12,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"uredit/pipeline/onnx"
+	"uredit/pipeline/onnx/onnxtest"
 	"uredit/pipeline/pix2pix"
 	"uredit/pipeline/tensor"
 )
@@ -162,17 +161,7 @@ func edit(t testing.TB, e *pix2pix.Editor, r reference, p pix2pix.Params) []floa
 // between the host and each network; nil leaves them alone.
 func open(t testing.TB, dir string, wrap func(path string, m tensor.Model) tensor.Model) *pix2pix.Editor {
 	t.Helper()
-	library := cmp.Or(os.Getenv("UREDIT_ORT_LIBRARY"), "../../build/onnxruntime/libonnxruntime.so")
-	runtime, err := onnx.Open(library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { finish(t, runtime.Close()) })
-	device, err := runtime.Device("cpu", onnx.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { finish(t, device.Close()) })
+	device := onnxtest.Device(t)
 	e, err := pix2pix.Open(t.Context(), dir, func(ctx context.Context, path string) (tensor.Model, error) {
 		m, err := device.Load(ctx, path)
 		if err != nil || wrap == nil {
@@ -184,12 +173,6 @@ func open(t testing.TB, dir string, wrap func(path string, m tensor.Model) tenso
 		t.Fatal(err)
 	}
 	return e
-}
-
-func finish(t testing.TB, err error) {
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 // TestAsDiffusers edits with the parameters of every recorded edit: all

@@ -1,60 +1,19 @@
 package segment_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"uredit/pipeline/frame"
-	"uredit/pipeline/onnx"
+	"uredit/pipeline/onnx/onnxtest"
 	"uredit/pipeline/segment"
 )
 
-// root returns the module's folder.
-func root(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-}
-
-// device opens the CPU; the library is the one that `make deps` installs.
-func device(t testing.TB) *onnx.Device {
-	t.Helper()
-	library := os.Getenv("UREDIT_ORT_LIBRARY")
-	if library == "" {
-		library = filepath.Join(root(t), "build", "onnxruntime", "libonnxruntime.so")
-	}
-	r, err := onnx.Open(library)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	d, err := r.Device("cpu", onnx.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
+const builtinFolder = "../../models/builtin/sam3"
 
 // TestBuiltin finds each of two discs with the built-in bundle, and
 // compares its mask with the disc.
 func TestBuiltin(t *testing.T) {
-	d, err := segment.Open(t.Context(), filepath.Join(root(t), "models", "builtin", "sam3"), device(t).Load)
+	d, err := segment.Open(t.Context(), builtinFolder, onnxtest.Device(t).Load)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +69,7 @@ func TestBuiltin(t *testing.T) {
 }
 
 func BenchmarkBuiltin(b *testing.B) {
-	d, err := segment.Open(b.Context(), filepath.Join(root(b), "models", "builtin", "sam3"), device(b).Load)
+	d, err := segment.Open(b.Context(), builtinFolder, onnxtest.Device(b).Load)
 	if err != nil {
 		b.Fatal(err)
 	}

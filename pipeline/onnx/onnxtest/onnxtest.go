@@ -19,6 +19,19 @@ func Device(t testing.TB) *onnx.Device {
 	return d
 }
 
+// Card opens the first CUDA device until the test ends; a test without one is
+// skipped.
+func Card(t testing.TB) *onnx.Device {
+	t.Helper()
+	r := runtime(t)
+	t.Cleanup(func() { closeRuntime(t, r) })
+	d, err := r.Device("cuda:0", onnx.Options{})
+	if err != nil {
+		t.Skipf("no CUDA device: %v", err)
+	}
+	return d
+}
+
 // Run runs a graph and returns the outputs asked for, in order.
 func Run(t testing.TB, graph []byte, in []*tensor.Tensor, names ...string) []*tensor.Tensor {
 	t.Helper()
@@ -44,20 +57,30 @@ func Run(t testing.TB, graph []byte, in []*tensor.Tensor, names ...string) []*te
 
 func open(t testing.TB) (d *onnx.Device, end func()) {
 	t.Helper()
-	r, err := onnx.Open(library(t))
+	r := runtime(t)
+	end = func() { closeRuntime(t, r) }
+	d, err := r.Device("cpu", onnx.Options{Threads: 1})
 	if err != nil {
-		t.Fatal(err)
-	}
-	end = func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	if d, err = r.Device("cpu", onnx.Options{Threads: 1}); err != nil {
 		end()
 		t.Fatal(err)
 	}
 	return d, end
+}
+
+func runtime(t testing.TB) *onnx.Runtime {
+	t.Helper()
+	r, err := onnx.Open(library(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func closeRuntime(t testing.TB, r *onnx.Runtime) {
+	t.Helper()
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // library returns the file that UREDIT_ORT_LIBRARY names, else the one that make

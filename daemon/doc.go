@@ -64,7 +64,8 @@
 //	runner.go    one attempt: request to pipeline, progress to report, error to record
 //	attempt.go   the attempt's files
 //	fence.go     what keeps an attempt out that lost its job
-//	record.go    terminal records, releases
+//	resume.go    what ended attempts sealed, on its way to the next
+//	record.go    a device's turn with a job; terminal records, releases
 //	recover.go   what a dead process left
 //	markers.go   what users ask for in control/: cancelling
 //	wishes.go    the same: holding, ordering, retrying; pausing and draining hosts

@@ -153,6 +153,14 @@ func (u *reuse) note(made *product, files []commitFile) {
 	}
 }
 
+// forget makes a result that is not all of this provider's making stay out of the
+// cache, where its key would say so.
+func (u *reuse) forget() {
+	if u != nil {
+		u.known = false
+	}
+}
+
 // keepResult puts a result that is published into the cache.
 func (u *reuse) keepResult(ctx context.Context, out *roots.Dir) {
 	if u == nil || !u.known || u.made == nil || u.answer != nil && u.answer.What == job.CachedResult {

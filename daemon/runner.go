@@ -152,6 +152,7 @@ func (p *progress) make(ctx context.Context, e Engine, spec pipeline.Spec, model
 	}
 	if p.attempt.commit != nil { // else no other attempt follows
 		spec.Attempt, spec.Origin = p.attempt.number, p.attempt.origin(&spec, before, models)
+		spec.Origin.Provider = e.Provider()
 	}
 	result, err := e.Edit(ctx, spec, func(q pipeline.Progress) {
 		p.report(q)
@@ -190,6 +191,9 @@ func (p *progress) report(q pipeline.Progress) {
 	}
 	if c := q.Continues; c != nil {
 		p.attempt.continues(c.Attempt, c.Segments, c.Frame, c.Total, c.Left)
+		if c.Mixed {
+			p.attempt.reuse.forget()
+		}
 	}
 	rep.Stage(job.State(q.Stage), q.Frame, q.Total, q.Message)
 	if q.MaskFile != "" {

@@ -16,6 +16,15 @@
 // channel, in the order of the frames. Engine.Edit in engine.go reads as that
 // list; masks.go and edit.go hold one pass each, pass.go and lane.go what they share.
 //
+// # Going on after an end
+//
+// What is finished is sealed with its hash: the masks after pass 1, every 120
+// frames of pass 2 as a file of their own (seal.go, sealed.go, segments.go). An
+// edit whose working directory holds sealed parts of the same edit goes on after
+// them, and its frames are those of an edit that was never ended: bounds, batches
+// and noise depend on a frame's number and place only, and smoothing on half a
+// window of frames, which are edited again.
+//
 // # Packages
 //
 //	frame      planes, frames, the edit of a frame as a patch

@@ -13,6 +13,10 @@ type Origin struct {
 	Segmenter string // the files of the segmenter's model
 	Editor    string // the files of the editor's model
 	Versions  string // of this program and of those that it uses
+
+	// Provider is what computes: frames of another one differ in their last bits
+	// only. It decides about no seal.
+	Provider string `json:"-"`
 }
 
 func (o Origin) complete() bool {

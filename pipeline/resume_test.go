@@ -198,6 +198,7 @@ func TestContinue(t *testing.T) {
 func TestSpoiltSeals(t *testing.T) {
 	e := &resumable{engine: shared.engine(), input: shared.clip(t, cutClip(64, 48, 5), 10), spec: spec(), size: 4}
 	e.spec.Origin, e.spec.Attempt, e.spec.Steps, e.spec.EditSize, e.spec.CropPadding, e.spec.ErodeKernel = origin, 1, 1, 64, 8, 2
+	e.spec.Origin.Provider = "cpu"
 	whole, _, err := e.run(t, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -253,6 +254,7 @@ func TestSpoiltSeals(t *testing.T) {
 		{"another editor", nothing, func(s *pipeline.Spec) { s.Origin.Editor = "other" }, 0, true},
 		{"other versions", nothing, func(s *pipeline.Spec) { s.Origin.Versions = "other" }, 0, false},
 		{"unknown models", nothing, func(s *pipeline.Spec) { s.Origin.Editor = "" }, 0, false},
+		{"another provider", nothing, func(s *pipeline.Spec) { s.Origin.Provider = "cuda" }, 3, true},
 		{"another mask prompt", nothing, func(s *pipeline.Spec) { s.MaskPrompt = "red" }, 0, false},
 		{"another seed", nothing, func(s *pipeline.Spec) { s.Seed = 7 }, 0, true},
 		{"another feather", nothing, func(s *pipeline.Spec) { s.Feather = 2 }, 0, true},
@@ -278,6 +280,9 @@ func TestSpoiltSeals(t *testing.T) {
 			}
 			if found := !slices.ContainsFunc(got.Lanes, func(l *pipeline.Lane) bool { return l.Pass == 1 }); found != tt.masks {
 				t.Errorf("the masks were used: %t, want %t: %q", found, tt.masks, c.Left)
+			}
+			if mixed := again.spec.Origin.Provider != "cpu"; c.Mixed != mixed {
+				t.Errorf("mixed: %t, want %t", c.Mixed, mixed)
 			}
 			fresh := tt.segments < 3 || !tt.masks
 			if fresh && len(c.Left) == 0 && again.spec.MaskKey() != "" && tt.name != "a segment without its seal" && tt.name != "a seal without its segment" {

@@ -19,10 +19,11 @@ const sealEnd = ".seal"
 // from. Its file is the sha256 of the JSON that follows, a line feed, the JSON: a
 // seal that was half written, or changed since, is none.
 type seal[F any] struct {
-	Key     string       `json:"key"`     // hash of what the files depend on
-	Attempt int          `json:"attempt"` // that made them; for people
-	Files   []sealedFile `json:"files"`
-	Facts   F            `json:"facts"` // what is not in the files
+	Key      string       `json:"key"`      // hash of what the files depend on
+	Attempt  int          `json:"attempt"`  // that made them; for people
+	Provider string       `json:"provider"` // Origin's
+	Files    []sealedFile `json:"files"`
+	Facts    F            `json:"facts"` // what is not in the files
 }
 
 // sealedFile is a file as it was when it was sealed.

@@ -48,6 +48,7 @@ type Continuation struct {
 	Total    int      // frames in all
 	Segments int      // of pass 2; 0 where only the masks could be used
 	Attempt  int      // that made the last of what was found; 0 where nothing could be used
+	Mixed    bool     // another Origin.Provider made some of it
 	Left     []string // why something that was there was not used
 }
 
@@ -100,7 +101,7 @@ func (r *run) takeMasks(s *seal[maskFacts]) error {
 	r.masks, r.cuts = masks, s.Facts.Cuts
 	r.result.Objects, r.result.MaskFile = s.Facts.Objects, s.Facts.Preview
 	r.sealedMasks = s.Files[0].SHA256
-	r.continues.Attempt = s.Attempt
+	r.continues.Attempt, r.continues.Mixed = s.Attempt, s.Provider != r.spec.Origin.Provider
 	r.warn(s.Facts.Warnings...)
 	n := masks.Len()
 	r.enter(Masking, n, "the masks of an earlier run are used")
@@ -116,7 +117,7 @@ func (r *run) sealMasks() error {
 	r.mu.Lock()
 	facts := maskFacts{Cuts: r.cuts, Objects: r.result.Objects, Preview: r.result.MaskFile, Warnings: slices.Clone(r.result.Warnings)}
 	r.mu.Unlock()
-	s := seal[maskFacts]{Key: r.maskKey, Attempt: r.spec.Attempt, Facts: facts}
+	s := seal[maskFacts]{Key: r.maskKey, Attempt: r.spec.Attempt, Provider: r.spec.Origin.Provider, Facts: facts}
 	if err := s.write(r.spec.Work, masksSeal, runsName, r.result.MaskFile); err != nil {
 		return err
 	}
@@ -138,6 +139,7 @@ func (r *run) segmentsKnown(ctx context.Context) error {
 		}
 		r.done = append(r.done, s.Facts)
 		r.eroded, r.continues.Attempt = s.Facts.Eroded, max(r.continues.Attempt, s.Attempt)
+		r.continues.Mixed = r.continues.Mixed || s.Provider != r.spec.Origin.Provider
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}

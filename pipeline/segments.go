@@ -126,8 +126,9 @@ func (s *segments) complete(c *segmentFile) error {
 	if err != nil || s.run.segmentKey == "" || s.ended() != nil {
 		return err
 	}
-	sealed := seal[segmentFacts]{Key: s.run.segmentKey, Attempt: s.run.spec.Attempt, Facts: c.facts}
-	return sealed.write(s.run.spec.Work, c.name+sealEnd, c.name+partEnd)
+	spec := &s.run.spec
+	sealed := seal[segmentFacts]{Key: s.run.segmentKey, Attempt: spec.Attempt, Provider: spec.Origin.Provider, Facts: c.facts}
+	return sealed.write(spec.Work, c.name+sealEnd, c.name+partEnd)
 }
 
 // Close implements Encoder: every file is complete, and sealed unless the pass

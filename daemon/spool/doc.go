@@ -48,14 +48,16 @@
 // reaches its public name only by a rename out of it. Whoever takes a job over:
 //
 //  1. wins T9,
-//  2. empties and removes the attempt directories of lower epochs: from then on
-//     nothing can be made in them, nor renamed out of them, by any handle,
+//  2. moves what is sealed out of the attempt directories of lower epochs, file by
+//     file, then empties and removes them: from then on nothing can be made in
+//     them, nor renamed out of them, by any handle,
 //  3. publishes a committed result, or queues the job again.
 //
 // An attempt makes its directory once, then looks whether it still owns the job,
 // then writes: so a take-over either finds the directory or stops the attempt.
 // What it has open it may still write to; results are compared with the hashes
-// that the commit recorded before they are published by another.
+// that the commit recorded before they are published by another, and sealed
+// parts with their seals before they are used.
 //
 // # Durability
 //

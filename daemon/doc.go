@@ -60,6 +60,7 @@
 //	reject.go    what happens to one that does not
 //	mounts.go    roots that are not mounted here
 //	source.go    which job a free device gets
+//	ready.go     what a waiting job needs to begin
 //	waits.go     what a job is told that cannot begin
 //	runner.go    one attempt: request to pipeline, progress to report, error to record
 //	attempt.go   the attempt's files

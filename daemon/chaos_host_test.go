@@ -33,7 +33,7 @@ func (c *chaos) start(h *chaosHost) {
 	}
 	defer log.Close()
 	h.cmd = exec.Command(os.Args[0])
-	h.cmd.Env = append(os.Environ(), envDaemon+"="+c.site.dir, envHost+"="+h.dir, envMutant+"="+c.mutant, envMount+"="+h.mount, envBoot+"="+h.boot, envCache+"=1")
+	h.cmd.Env = append(os.Environ(), envDaemon+"="+c.site.dir, envHost+"="+h.dir, envMutant+"="+c.mutant, envMount+"="+h.mount, envBoot+"="+h.boot, envCache+"=1", envCalls+"="+h.calls())
 	h.cmd.Stderr = log
 	if h.mount != "" || h.boot != "" {
 		h.cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}

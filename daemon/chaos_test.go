@@ -261,6 +261,7 @@ func TestChaos(t *testing.T) {
 	c := newChaos(t, "", flaggedGround(t))
 	c.run(*chaosJobs, *chaosFaults)
 	c.verdict()
+	c.compareCalls()
 }
 
 // answered counts the jobs that got the result of another.

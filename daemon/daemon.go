@@ -84,7 +84,7 @@ func New(o Options) (*Daemon, error) {
 	if remote == nil {
 		remote = watch.Remote
 	}
-	sp, err := spool.Open(cfg.Root, spool.Options{HostDir: hostDir(cfg), Remote: remote})
+	sp, err := spool.Open(cfg.Root, spool.Options{HostDir: hostDir(cfg), Remote: remote, Trace: traced(o.Log)})
 	if err != nil {
 		return nil, err
 	}

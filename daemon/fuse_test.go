@@ -116,6 +116,7 @@ func TestChaosShare(t *testing.T) {
 	c.run(*chaosJobs, *chaosFaults)
 	t.Logf("%d renames, %d answers were lost", s.renames.Load(), s.lost.Load())
 	c.verdict()
+	c.compareCalls()
 }
 
 // TestShare: the share is as hard to its users as it means to be.

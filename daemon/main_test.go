@@ -23,6 +23,7 @@ const (
 	envKill   = "UREDIT_TEST_KILL"   // the point at which it ends itself
 	envTwo    = "UREDIT_TEST_TWO"    // when set, it has two devices
 	envHost   = "UREDIT_TEST_HOST"   // when set, the host that it plays
+	envCalls  = "UREDIT_TEST_CALLS"  // when set, the file that gets the history of its transitions
 	envMutant = "UREDIT_TEST_MUTANT" // when set, what it does wrong
 	envBoot   = "UREDIT_TEST_BOOT"   // when set, a file in the place of the kernel's boot id
 	envCache  = "UREDIT_TEST_CACHE"  // when set, it keeps results
@@ -84,7 +85,7 @@ func serveAlone(dir, kill string) error {
 		remote = func(string) bool { return true }
 	}
 	d, err := New(Options{Config: cfg, Engines: engines, Remote: remote,
-		Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+		Log: serveLog()})
 	if err != nil {
 		return err
 	}

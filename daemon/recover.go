@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -132,11 +133,16 @@ func (d *Daemon) setAside(c *spool.Claim) error {
 }
 
 // tidy finishes what a process that died left undone after a job's terminal
-// record.
+// record. What cannot be released now is released at the next start.
 func (d *Daemon) tidy(j string) error {
 	w, err := d.source.read(j)
-	if err == nil {
-		err = d.letGo(w.request, j)
+	switch {
+	case err == nil:
+		if err := d.letGo(w.request, j); err != nil {
+			return err
+		}
+	case errors.Is(err, fs.ErrNotExist): // the rank alone, given to a job that was over
+		err = nil
 	}
 	return errors.Join(err, d.spool.Forget(j))
 }

@@ -63,8 +63,8 @@ var errUnsure = errors.New("it may have happened all the same")
 func (s *Spool) move(oldName, newName string) error {
 	ended := s.trace(oldName, newName)
 	err := s.settleRename(s.root.Rename(oldName, newName), newName)
-	ended(err)
 	if err != nil {
+		ended(err)
 		return err
 	}
 	s.letGo(oldName)
@@ -72,6 +72,7 @@ func (s *Spool) move(oldName, newName string) error {
 		s.arrivals.Add(1)
 	}
 	s.syncMove(oldName, newName)
+	ended(nil)
 	return nil
 }
 

@@ -52,13 +52,14 @@ func (s *Spool) Claim(e Entry) (*Claim, error) {
 func (s *Spool) claim(c *Claim, e Entry) error {
 	ended := s.trace(path.Join(InboxDir, e.Name), c.file())
 	err := s.settleRename(s.root.RenameRequest(e.Name, c.file()), c.file())
-	ended(err)
 	if err != nil && !errors.Is(err, errUnsure) {
+		ended(err)
 		return err
 	}
 	// From here on the claim is this process's, or Read finds that it is not:
 	// whoever dropped an error now would make it nobody's.
 	s.syncMove(path.Join(InboxDir, e.Name), c.file())
+	ended(err)
 	now, err := s.stat(c)
 	if err == nil && (now.Inode != e.Inode || now.Size != e.Size) {
 		if err := s.giveBack(c.file(), e.Name); err == nil {

@@ -65,8 +65,10 @@ type Options struct {
 	// its HostDir. With nil, any may be used by others.
 	Remote func(path string) bool
 	// Trace is called before each transition of a job, with the names of its
-	// file before and after; what it returns is called with the outcome: nil,
-	// ErrLost, or an error after which nobody knows. With nil, nobody is told.
+	// file before and after, relative to the root, and before each look whether
+	// this process still holds one, with its name and "". What it returns is called
+	// with the outcome: nil, ErrLost, or an error after which nobody knows. With
+	// nil, nobody is told.
 	Trace func(from, to string) (ended func(err error))
 }
 

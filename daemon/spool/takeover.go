@@ -36,14 +36,22 @@ func (s *Spool) TakeOver(dead []Instance, may func(job string) bool) (Recovery, 
 // certainly fresh decides: a process that stood still, or was cut off, may have
 // lost its jobs without having been told.
 func (s *Spool) Holds(c *Claim) (bool, error) {
-	if err := s.stir(ActiveDir); err != nil {
-		return false, fmt.Errorf("look for %s: %w", c.Job, err)
+	looked := s.trace(c.file(), "")
+	err := s.stir(ActiveDir)
+	there := false
+	if err == nil {
+		there, err = contains(s.root, c.file())
 	}
-	there, err := contains(s.root, c.file())
 	if err != nil {
+		looked(err)
 		return false, fmt.Errorf("look for %s: %w", c.Job, err)
 	}
-	return there, nil
+	if !there {
+		looked(ErrLost)
+		return false, nil
+	}
+	looked(nil)
+	return true, nil
 }
 
 // Held lists the jobs that this process holds, as the spool shows them.

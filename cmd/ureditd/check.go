@@ -15,7 +15,6 @@ import (
 
 	"uredit/daemon/check"
 	"uredit/daemon/config"
-	"uredit/daemon/metrics"
 	"uredit/pipeline/fault"
 	"uredit/pipeline/onnx"
 	"uredit/pipeline/opencv"
@@ -86,7 +85,7 @@ func examineHost(ctx context.Context, r *check.Report, this *check.Host, configF
 	}
 	r.OK("configuration", "%s", path)
 	this.Check(r, &cfg, shareTimeout)
-	h := &host{config: cfg, numbers: metrics.New()}
+	h := newHost(cfg)
 	defer h.close()
 	r.OK("opencv", "%s", opencv.Version())
 	for _, s := range h.steps() {

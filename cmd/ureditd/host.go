@@ -32,9 +32,12 @@ type host struct {
 	leftOut  []string // what is to be known about the choice of devices
 }
 
+// newHost returns a host that opened nothing yet.
+func newHost(cfg config.Config) *host { return &host{config: cfg, numbers: metrics.New()} }
+
 // openHost finds everything that a job needs, and verifies the bundle.
 func openHost(ctx context.Context, cfg config.Config) (*host, error) {
-	h := &host{config: cfg, numbers: metrics.New()}
+	h := newHost(cfg)
 	var err error
 	if h.build, err = build(); err != nil {
 		return nil, err

@@ -28,7 +28,8 @@ seconds() { # SECONDS the command took, with two digits
 	took=$(((t1 - t0) / 10000000)); took=${took%??}.${took: -2}; [ "${took%%.*}" ] || took=0$took; return $rc
 }
 
-# job ID FRAMES: a request by cp, as a user does it.
+# job ID FRAMES: a request by cp, as a user does it. Its seed is its own: what an
+# earlier job made would else be its result at once.
 job() {
 	cat >"/tmp/$1.yaml" <<REQUEST
 job_id: $1
@@ -38,6 +39,7 @@ mask_prompt: red
 edit_prompt: make it blue
 max_frames: $2
 num_inference_steps: 10
+seed: $(cksum <<<"$1" | cut -d ' ' -f 1)
 REQUEST
 	runuser -u alice -- cp "/tmp/$1.yaml" "$spool/inbox/"
 }

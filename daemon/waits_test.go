@@ -9,6 +9,7 @@ import (
 
 	"uredit/daemon/config"
 	"uredit/daemon/job"
+	"uredit/daemon/spool"
 )
 
 // message returns what status.json says of a job that is queued.
@@ -21,18 +22,32 @@ func (s site) message(t *testing.T, out string) string {
 	return *st.Message
 }
 
+// remark returns what a daemon's heartbeat says that does not work.
+func (s site) remark(t *testing.T, d *running) string {
+	t.Helper()
+	name := d.spool.Instance().String() + ".hb"
+	data, err := os.ReadFile(s.path("spool", spool.HostsDir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, b, err := spool.ParseHeartbeat(name, data)
+	if err != nil {
+		return "" // being written
+	}
+	return b.Remark
+}
+
 // A job that waits for room says so in status.json, once, and keeps its place and
 // its attempt.
 func TestTellsOfAFullDisk(t *testing.T) {
 	s := newSite(t)
+	s.lease(t)
 	var free atomic.Uint64
 	d := s.start(t, 1, fullness(&free))
 	s.drop(t, "x.yaml", s.request("j", "out", "blue"))
 	want := job.CannotBegin + d.spool.Instance().Host + ": the disk of " + s.out("out") + " is nearly full: less than 512 MB are free"
 	eventually(t, "the reason in status.json", func() bool { return s.message(t, "out") == want })
-	if got := d.note.worst(); !strings.Contains(got, "nearly full") {
-		t.Errorf("the host's remark is %q", got)
-	}
+	eventually(t, "the host's remark", func() bool { return strings.Contains(s.remark(t, d), "nearly full") })
 	log := filepath.Join(s.out("out"), "j_log.txt")
 	for range 3 { // looks
 		mark(t, s, "PAUSE")
@@ -47,6 +62,7 @@ func TestTellsOfAFullDisk(t *testing.T) {
 	if st := s.finish(t, "out"); st.Status != job.Finished {
 		t.Errorf("ended as %+v", st)
 	}
+	eventually(t, "nothing to remark", func() bool { return s.remark(t, d) == "" })
 	if n := s.attempt("out"); n != 1 {
 		t.Errorf("attempt %d", n)
 	}

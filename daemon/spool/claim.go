@@ -250,8 +250,9 @@ func (s *Spool) Forget(job string) error {
 	return nil
 }
 
-// Take makes a waiting job this process's own, with a new epoch. ErrLost says
-// that another process has it. After any other error the job may be this
+// Take makes a waiting job this process's own, with a new epoch. The listing that
+// showed it may be old: a name that is gone costs a rename that fails. ErrLost
+// says that another process has it. After any other error the job may be this
 // process's all the same: taking it again, listed in the queue or not, tells.
 func (s *Spool) Take(q QueueName) (*Claim, error) {
 	c := &Claim{ActiveName: ActiveName{JobName: q.JobName, Instance: s.instance}}

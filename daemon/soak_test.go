@@ -15,7 +15,7 @@ import (
 	"uredit/daemon/job"
 )
 
-var soakJobs = flag.Int("soak.jobs", 200, "jobs of the soak test")
+var soakJobs = flag.Int("soak.jobs", 120, "jobs of the soak test")
 
 // What a daemon may hold more of after many jobs than after a hundred.
 const (
@@ -43,7 +43,7 @@ type counter struct {
 func (c *counter) JobEnded(job.Outcome, string) { c.ended.Add(1) }
 
 // TestSoak runs job after job, that end in every way, through one daemon with
-// four devices. It holds as much at the end as after the first hundred.
+// four devices. It holds as much at the end as after the first hundred, or quarter.
 func TestSoak(t *testing.T) {
 	s := newSite(t)
 	count := &counter{}
@@ -63,7 +63,7 @@ func TestSoak(t *testing.T) {
 			s.settled(t)
 		}
 	}
-	run(soakFirst)
+	run(min(soakFirst, *soakJobs/4))
 	before := hold(t, d)
 	t.Logf("after %d jobs: %v", dropped, before)
 	run(*soakJobs)

@@ -50,8 +50,8 @@ func TestBatchByMemory(t *testing.T) {
 			t.Errorf("%d bytes: %d, want %d", free, got, want)
 		}
 	}
-	shared := &Device{options: Options{Card: func() (nvml.Card, error) { return nvml.Card{Free: 40e9}, nil }}}
-	for sharers, want := range map[int]int{0: 4, 1: 4, 2: 2, 3: 1} {
+	shared := &Device{options: Options{Card: func() (nvml.Card, error) { return nvml.Card{Free: 75e9}, nil }}}
+	for sharers, want := range map[int]int{0: 4, 1: 4, 3: 3, 9: 1} {
 		if shared.options.Sharers = sharers; shared.Batch() != want {
 			t.Errorf("one of %d devices on a card edits %d frames at once, want %d", sharers, shared.Batch(), want)
 		}

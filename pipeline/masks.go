@@ -98,9 +98,11 @@ func (r *run) follow(ctx context.Context) (*segment.Follower, error) {
 	if err != nil {
 		return nil, err
 	}
+	ops := r.engine.NewOps()
+	r.closers = append(r.closers, ops.Close)
 	follower, err := r.detector.Follow(ctx, segment.Query{
 		Prompt: r.spec.MaskPrompt, Negative: r.spec.MaskNegative, Select: selection,
-		Boxes: boxes, Frames: r.total(), MaxObjects: r.spec.MaxObjects,
+		Boxes: boxes, Frames: r.total(), MaxObjects: r.spec.MaxObjects, Ops: ops,
 	})
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"uredit/daemon/job"
 	"uredit/pipeline/ffmpeg"
 	"uredit/pipeline/media"
+	"uredit/pipeline/opencv"
 	"uredit/pipeline/segment"
 )
 
@@ -96,6 +97,9 @@ func findAll(ctx context.Context, c console, tool *ffmpeg.Tool, in *os.File, fra
 	if q.Boxes, err = segment.Parts(only, info.Width, info.Height); err != nil {
 		return err
 	}
+	ops := opencv.New()
+	defer ops.Close()
+	q.Ops = ops
 	q.Width, q.Height = detector.PictureSize(info.Width, info.Height)
 	decoder, err := tool.Decode(ctx, in, info, media.Decode{
 		Max: frames, RGBWidth: q.Width, RGBHeight: q.Height,

@@ -41,6 +41,7 @@ type config struct {
 	Resize     string     `json:"resize"`
 	Vocabulary vocabulary `json:"vocabulary"`
 	Thresholds thresholds `json:"thresholds"`
+	Keyframes  keyframes  `json:"keyframes"`
 }
 
 // vocabulary is what prompts may say, of masks in sam3.json, of edits in a file of
@@ -49,6 +50,13 @@ type vocabulary struct {
 	About      string   `json:"about"`
 	Words      []string `json:"words"`
 	PassedOver []string `json:"passed_over"`
+}
+
+// keyframes spares the networks that draw edges: the host moves masks from every
+// Interval-th picture to those between. Prompts of colours alone are quick.
+type keyframes struct {
+	Interval int      `json:"interval"`
+	Words    []string `json:"words"`
 }
 
 type thresholds struct {
@@ -127,6 +135,7 @@ func (b *bundle) segmenter(x *lexicon, s sources) error {
 		Std: [3]float64{1, 1, 1}, Resize: "bilinear_aa",
 		Vocabulary: vocabulary{About: x.about(), Words: x.meaning(), PassedOver: slices.Concat(x.Separators, x.PassedOver)},
 		Thresholds: thresholds{Score: leastScore, NMS: overlap, HoleArea: 64},
+		Keyframes:  keyframes{Interval: 3, Words: x.nameWords()},
 	})
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 
 // recipe counts the changes of what is made from the same networks. A bundle of
 // an earlier recipe is made anew.
-const recipe = 4
+const recipe = 5
 
 // notice is the text of NOTICE.
 //

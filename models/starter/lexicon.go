@@ -116,13 +116,19 @@ func (x *lexicon) words() []string {
 	return slices.Compact(all)
 }
 
-// meaning returns the words that name something, in order, the two of a name
-// apart.
-func (x *lexicon) meaning() []string {
+// nameWords returns the words that name things, in order, the two of a name apart.
+func (x *lexicon) nameWords() []string {
 	var all []string
 	for name := range maps.Keys(x.names) {
 		all = append(all, strings.Fields(name)...)
 	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// meaning returns the words that name something, in order.
+func (x *lexicon) meaning() []string {
+	all := x.nameWords()
 	for _, c := range x.colours {
 		all = append(all, c.words...)
 	}

@@ -37,6 +37,7 @@ type config struct {
 	Resize     resize.Filter   `json:"resize"`
 	Thresholds thresholds      `json:"thresholds"`
 	Vocabulary text.Vocabulary `json:"vocabulary"`
+	Keyframes  keyframes       `json:"keyframes"`
 
 	tracker track.Config // the same file, as the tracker reads it
 }
@@ -93,6 +94,8 @@ func parseConfig(data []byte, c *config) (err error) {
 		return fmt.Errorf("resize is %q, want bilinear_aa, bicubic_aa, cubic or fast", c.Resize)
 	case c.ImageSize < 0 || c.LowRes < 0 || c.TextLen < 0:
 		return errors.New("a size is negative")
+	case c.Keyframes.Interval < 0 || c.Keyframes.Interval > maxInterval:
+		return fmt.Errorf("keyframes: interval is %d, want 1 to %d", c.Keyframes.Interval, maxInterval)
 	case c.Thresholds.Score < 0 || c.Thresholds.Score > 1 || c.Thresholds.NMS < 0 || c.Thresholds.NMS > 1:
 		return errors.New("a threshold is outside 0..1")
 	}

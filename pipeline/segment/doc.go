@@ -21,6 +21,13 @@
 // the detector finds. A Follower hides which: with a tracker its frames come some
 // pictures late, because only then it is known which objects were none.
 //
+// # Keyframes
+//
+// A folder without a tracker may say in sam3.json that not every picture must be
+// looked at ("keyframes": {"interval": 3}, and "words" for the prompts that this
+// holds for). The pictures between get the masks of the keyframes on both sides,
+// moved along the motion of the picture; frames then come up to an interval late.
+//
 // # Sizes
 //
 // A picture is S by S samples, stretched, not cropped. A mask is a plane of

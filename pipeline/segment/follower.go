@@ -31,6 +31,9 @@ type Query struct {
 	// Frames is the video's length where it is known, else 0. It matters for
 	// videos shorter than the tracker's memory only.
 	Frames int
+	// Ops move masks between keyframes, where the folder's detector need not look
+	// at every picture. Without them it does.
+	Ops frame.Ops
 	// MaxObjects bounds the objects that are followed at a time; 0 leaves the
 	// folder's own bound. It bounds the tracker, not the Linker.
 	MaxObjects int
@@ -55,6 +58,7 @@ type Follower struct {
 	begun    bool  // a picture was seen
 	found    []Detection
 	identify identifier
+	between  *between // nil where every picture is looked at
 	choice   choice
 	measure  mask.Bits
 	others   []mask.Bits
@@ -121,6 +125,9 @@ func (d *Detector) Follow(ctx context.Context, q Query) (*Follower, error) {
 	}
 	if d.tracker == nil {
 		f.identify = &linking{area: d.config.Thresholds.HoleArea}
+		if n := d.config.Keyframes.every(f.wanted); n > 1 && q.Ops != nil {
+			f.between = &between{ops: q.Ops, interval: n}
+		}
 		return f, nil
 	}
 	f.identify = &tracking{tracker: d.tracker.Track(track.Options{Frames: q.Frames, MaxObjects: q.MaxObjects, Given: len(q.Boxes) > 0})}
@@ -138,8 +145,9 @@ func (f *Follower) LeftOut() []string {
 }
 
 // Next sees the next picture: packed R, G, B bytes, rows from the top, of the
-// size that the Query says. It returns the frames that are complete now, in order: with a tracker none at
-// first, later one each time. They are valid until the next call of any method.
+// size that the Query says. It returns the frames that are complete now, in
+// order: with a tracker none at first, later one each time; between keyframes
+// none, with a keyframe all since the last. They are valid until the next call of any method.
 func (f *Follower) Next(ctx context.Context, rgb []byte) ([]Frame, error) {
 	if f.stretch != nil {
 		if want := 3 * f.width * f.height; len(rgb) != want {
@@ -147,6 +155,12 @@ func (f *Follower) Next(ctx context.Context, rgb []byte) ([]Frame, error) {
 		}
 		f.stretch.Run(f.picture, rgb)
 		rgb = f.picture
+	}
+	if want := 3 * f.detector.ImageSize() * f.detector.ImageSize(); len(rgb) != want {
+		return nil, fmt.Errorf("detect: picture of %d bytes, want %d", len(rgb), want)
+	}
+	if f.between != nil && f.between.hold(rgb, f.detector.ImageSize()) {
+		return nil, nil
 	}
 	if err := f.detector.look(ctx, rgb); err != nil {
 		return nil, err
@@ -159,6 +173,9 @@ func (f *Follower) Next(ctx context.Context, rgb []byte) ([]Frame, error) {
 	}
 	f.begun = true
 	frames, err := f.identify.next(ctx, f.detector.network.tracked, f.found)
+	if f.between != nil && err == nil {
+		frames = f.between.join(frames[0])
+	}
 	return f.give(frames), err
 }
 
@@ -166,14 +183,23 @@ func (f *Follower) Next(ctx context.Context, rgb []byte) ([]Frame, error) {
 // are not looked for again. It returns the frames that were held back, valid as
 // those of Next.
 func (f *Follower) NewShot() []Frame {
-	frames := f.give(f.identify.cut())
+	frames := f.identify.cut()
+	if f.between != nil {
+		frames = f.between.finish()
+	}
+	frames = f.give(frames)
 	f.choice.reset()
 	return frames
 }
 
 // Flush returns the frames that were held back, after the last picture; valid as
 // those of Next.
-func (f *Follower) Flush() []Frame { return f.give(f.identify.flush()) }
+func (f *Follower) Flush() []Frame {
+	if f.between != nil {
+		return f.give(f.between.finish())
+	}
+	return f.give(f.identify.flush())
+}
 
 // give returns frames with what is selected of them.
 func (f *Follower) give(frames []Frame) []Frame {
@@ -257,17 +283,21 @@ type planes struct {
 
 func (p *planes) reset() { p.used = 0 }
 
-func (p *planes) clone(m frame.Plane32) frame.Plane32 {
+// next returns a plane whose samples are anything.
+func (p *planes) next(w, h int) frame.Plane32 {
 	if p.used == len(p.all) {
-		p.all = append(p.all, frame.NewPlane32(m.Width, m.Height))
+		p.all = append(p.all, frame.Plane32{})
 	}
 	to := &p.all[p.used]
 	p.used++
-	if to.Width != m.Width || to.Height != m.Height {
-		*to = frame.NewPlane32(m.Width, m.Height)
-	}
+	*to = to.Resized(w, h)
+	return *to
+}
+
+func (p *planes) clone(m frame.Plane32) frame.Plane32 {
+	to := p.next(m.Width, m.Height)
 	for y := range m.Height {
 		copy(to.Row(y), m.Row(y))
 	}
-	return *to
+	return to
 }

@@ -19,18 +19,23 @@ type Vocabulary struct {
 	About      string   `json:"about"`       // for users: what can be named
 }
 
+// Words returns the words of a prompt in lower case: its runs of letters and
+// digits.
+func Words(prompt string) []string {
+	return strings.FieldsFunc(strings.ToLower(prompt), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+}
+
 // Check refuses a prompt with a word that is not known, and one that names
-// nothing, by a fault of code UnknownWords. Words are runs of letters and digits.
-// key is what the request calls the prompt.
+// nothing, by a fault of code UnknownWords. key is what the request calls the prompt.
 func (v Vocabulary) Check(key, prompt string) error {
 	if len(v.Words) == 0 {
 		return nil
 	}
 	var unknown []string
 	named := false
-	for _, w := range strings.FieldsFunc(strings.ToLower(prompt), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	}) {
+	for _, w := range Words(prompt) {
 		switch {
 		case slices.Contains(v.Words, w):
 			named = true

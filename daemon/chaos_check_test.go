@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -218,7 +217,21 @@ func (c *checker) follow(id, where string) {
 		return
 	}
 	c.frozen[id] = files
-	c.lines(id, out)
+	c.ended(id, where, out, record)
+}
+
+// ended wants a job that is over to have ended well, or to be set aside because
+// those who had it were killed.
+func (c *checker) ended(id, where, out string, record job.Record) {
+	code := ""
+	if record.Failure != nil {
+		code = record.Failure.Code
+	}
+	if strings.HasPrefix(where, spool.RejectedDir+"/") { // set aside before it was accepted: it has no record
+		code = c.rejection(where)
+	} else {
+		c.lines(id, out)
+	}
 	status, err := readJSON(filepath.Join(out, job.StatusName), job.ParseStatus)
 	switch {
 	case err != nil:
@@ -230,70 +243,7 @@ func (c *checker) follow(id, where string) {
 		if err != nil || string(got) != "edited: "+c.edits[id] {
 			c.violate("%s: output %q, %v", id, got, err)
 		}
-	case record.Failure == nil || record.Failure.Code != job.CodeCrashed:
-		c.violate("%s failed: %+v", id, record.Failure)
+	case code != job.CodeCrashed:
+		c.violate("%s is %s: %s: %+v", id, where, code, record.Failure)
 	}
 }
-
-// lines wants the growing files of a job that is over to be lines.
-func (c *checker) lines(id, out string) {
-	for name, is := range map[string]func(line string) bool{
-		job.EventsName:  isJSON,
-		id + "_log.txt": func(line string) bool { return !strings.Contains(line, "\x00") },
-	} {
-		data, err := os.ReadFile(filepath.Join(out, name))
-		if err != nil || !strings.HasSuffix(string(data), "\n") {
-			c.violate("%s is over: %s ends in %.80q, %v", id, name, data[max(0, len(data)-80):], err)
-		}
-		for line := range strings.Lines(string(data)) {
-			if !is(line) {
-				c.violate("%s is over: %s has the line %.80q", id, name, line)
-			}
-		}
-	}
-}
-
-func isJSON(text string) bool { return json.Valid([]byte(text)) }
-
-func readJSON[T any](name string, parse func([]byte) (T, error)) (v T, err error) {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return v, err
-	}
-	return parse(data)
-}
-
-// public returns the files of an output directory that users see.
-func (c *checker) public(out string) map[string]fileState {
-	files := map[string]fileState{}
-	c.walk(out, func(name string, info os.FileInfo) {
-		if !strings.HasPrefix(name, spool.WorkDir+"/") {
-			files[name] = fileState{size: info.Size(), mtime: info.ModTime(), inode: info}
-		}
-	})
-	return files
-}
-
-// litter returns what no job needs once all are over.
-func (s site) litter() (left []string) {
-	for _, pattern := range []string{
-		"spool/inbox/*", "spool/spool/queue/*", "spool/spool/active/*", "spool/spool/ids/*", "spool/spool/requests/*",
-		"spool/*/.tmp-*", "spool/spool/*/.tmp-*", "data/*/" + spool.WorkDir, "data/*/" + spool.WorkDir + "/*", "spool/failed/*/.tmp-*",
-	} {
-		names, err := filepath.Glob(s.path(pattern))
-		if err != nil {
-			panic(err) // the patterns are constants
-		}
-		for _, name := range names {
-			// A directory that a host makes and removes to be shown fresh listings may
-			// be there when everybody is halted.
-			if info, err := os.Lstat(name); err == nil && info.IsDir() && strings.HasPrefix(filepath.Base(name), ".tmp-") {
-				continue
-			}
-			left = append(left, name)
-		}
-	}
-	return left
-}
-
-func (s site) tidy() bool { return len(s.litter()) == 0 }

@@ -17,11 +17,15 @@ func (r *run) boxesFound(f *segment.Follower) error {
 		fmt.Errorf("mask_prompt %q names nothing that lies in mask_boxes in the first frame", r.spec.MaskPrompt))
 }
 
-// warnMissed says which of the spec's boxes are of no use.
-func (r *run) warnMissed(f *segment.Follower) {
-	for _, i := range f.Missed() {
-		b := r.spec.MaskBoxes[i]
-		r.warn(fmt.Sprintf("mask_prompt %q names nothing in the box [%d, %d, %d, %d] of the first frame",
-			r.spec.MaskPrompt, b.Min.X, b.Min.Y, b.Max.X, b.Max.Y))
+// warnBoxes says in which of the spec's boxes the prompt names nothing.
+func (r *run) warnBoxes(f *segment.Follower) {
+	warn := func(boxes []int, and string) {
+		for _, i := range boxes {
+			b := r.spec.MaskBoxes[i]
+			r.warn(fmt.Sprintf("mask_prompt %q names nothing in the box [%d, %d, %d, %d] of the first frame%s",
+				r.spec.MaskPrompt, b.Min.X, b.Min.Y, b.Max.X, b.Max.Y, and))
+		}
 	}
+	warn(f.Missed(), "")
+	warn(f.Unnamed(), "; the thing in the box is edited, whatever it is")
 }

@@ -77,7 +77,7 @@ func (r *run) findMasks(ctx context.Context) error {
 	}
 	r.warn(pictures.decoder.Warnings()...)
 	r.warn(follower.Warnings()...)
-	r.warnMissed(follower)
+	r.warnBoxes(follower)
 	if err := r.masksFound(); err != nil {
 		return err
 	}

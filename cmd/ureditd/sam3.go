@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 
 	"uredit/daemon/job"
 	"uredit/pipeline/ffmpeg"
@@ -125,7 +126,7 @@ func findAll(ctx context.Context, c console, tool *ffmpeg.Tool, in *os.File, fra
 			for _, warning := range follower.Warnings() {
 				fmt.Fprintln(c.err, "warning:", warning)
 			}
-			for _, i := range follower.Missed() {
+			for _, i := range slices.Concat(follower.Missed(), follower.Unnamed()) {
 				fmt.Fprintf(c.err, "warning: %q names nothing in box %d of the first frame\n", q.Prompt, i+1)
 			}
 			return lines.write(follower.Flush())

@@ -26,6 +26,7 @@ from transformers import AutoTokenizer, Sam2VideoVideoProcessor, Sam3ImageProces
 
 import bundle
 import sam3
+import sam3_boxes
 import sam3_reference
 import sam3_scenes as scenes
 import sam3_weights
@@ -228,6 +229,15 @@ def record_all(checkpoint, out):
     for name, (prompt, thresholds, kind, _) in CLIPS.items():
         reference = record(checkpoint, out / "clips" / f"{name}.mp4", prompt, thresholds, DECODE[kind])
         save(reference, out / "clips" / f"{name}.json.gz")
+    for name, boxes in sam3_boxes.BOXES.items():
+        kind = CLIPS[name][2]
+        clip = out / "clips" / f"{name}.mp4"
+        found = sam3_boxes.record(
+            checkpoint, processor(AutoTokenizer.from_pretrained(checkpoint)), read_clip(clip, DECODE[kind]), boxes
+        )
+        reference = {"clip": clip.name, "decode": DECODE[kind], "width": scenes.WIDTH, "height": scenes.HEIGHT}
+        # A frame as in the other references, so that all are compared in one way.
+        save(reference | {"frames": [{"frame": 0, "boxes": found}]}, out / "boxes" / f"{name}.json.gz")
     for name, (clip, thresholds, seed) in SCRIPTS.items():
         _, _, kind, scene = CLIPS[clip]
         path, given = out / "clips" / f"{clip}.mp4", script(scene, seed)
@@ -263,7 +273,7 @@ def compare(out):
         for clip in (out / "clips").glob("*.mp4"):
             (again / "clips" / clip.name).symlink_to(clip.resolve())
         record_all(checkpoint, again)
-        for path in sorted([*out.glob("clips/*.gz"), *out.glob("scripts/*.gz")]):
+        for path in sorted([*out.glob("clips/*.gz"), *out.glob("boxes/*.gz"), *out.glob("scripts/*.gz")]):
             name = path.relative_to(out)
             old, new = (json.loads(gzip.decompress((d / name).read_bytes())) for d in (out, again))
             differing = [a["frame"] for a, b in zip(old["frames"], new["frames"], strict=True) if not alike(a, b)]

@@ -102,6 +102,7 @@ def plan(model, fused=False):
     modules = {
         "tracker_init": sam3_graphs.TrackerInit(model),
         "tracker_step": sam3_graphs.TrackerStep(model),
+        "tracker_box": sam3_graphs.TrackerBox(model),
         "memory_encoder": sam3_graphs.MemoryEncoder(model),
         "text_encoder": sam3_graphs.TextEncoder(model),
         "vision_encoder": sam3_graphs.VisionEncoder(model),

@@ -290,6 +290,31 @@ class TrackerInit(Remember):
         return pointer, self.encode(trk_feat, hard, there * span + OUTSIDE)
 
 
+class TrackerBox(nn.Module):
+    """trk_s0, trk_s1, trk_feat, box [N,4] (left, top, right, bottom in 0..1) ->
+    mask_logits [N,1,L,L], object_score [N,1]: what lies in a box of a picture that no
+    memory is about yet.
+
+    A box is two points with labels of their own, and one mask is asked for: so does
+    Sam3TrackerVideoProcessor."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.tracker = model.tracker_model
+
+    def forward(self, trk_s0, trk_s1, trk_feat, box):
+        count, tracker = box.shape[0], self.tracker
+        memoryless = trk_feat + tracker.no_memory_embedding.reshape(1, -1, 1, 1)
+        labels = torch.tensor([[[2, 3]]], dtype=torch.int32)  # the two corners
+        out = tracker._single_frame_forward(
+            input_points=box.reshape(-1, 1, 2, 2) * tracker.image_size,
+            input_labels=labels.expand(count, -1, -1),
+            image_embeddings=[x.expand(count, -1, -1, -1) for x in (trk_s0, trk_s1, memoryless)],
+            multimask_output=False,
+        )
+        return out.pred_masks, out.object_score_logits[:, 0]
+
+
 class RotaryTables(nn.Module):
     """Cosine and sine of the rotary position encoding as two stored tables. Traced
     where they are computed, they would be stored once per use."""

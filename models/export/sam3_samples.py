@@ -13,6 +13,7 @@ OPEN = {
         "mem_feat": {0: "memories"}, "mem_tpos": {0: "memories"},
         "ptr": {0: "pointers"}, "ptr_tdiff": {0: "pointers"},
     },
+    "tracker_box": {name: {0: "objects"} for name in ("box", "mask_logits", "object_score")},
     "memory_encoder": {name: {0: "objects"} for name in ("mask_logits", "object_score", "mem_feat")},
 }  # fmt: skip
 
@@ -23,6 +24,7 @@ OUTPUTS = {
     "frame": ["scores", "boxes", "mask_logits", "trk_s0", "trk_s1", "trk_feat"],
     "tracker_init": ["obj_ptr", "mem_feat"],
     "tracker_step": ["mask_logits", "iou", "object_score", "obj_ptr"],
+    "tracker_box": ["mask_logits", "object_score"],
     "memory_encoder": ["mem_feat"],
 }
 
@@ -84,6 +86,11 @@ class Samples:
     def tracker_init(self):
         feature = {"trk_feat": self.features["trk_feat"]}
         return [feature | {"mask_logits": self.masks(n, empty=n == 3)} for n in (2, 1, 3, 5)]
+
+    def tracker_box(self):
+        tracked = {k: v for k, v in self.features.items() if k.startswith("trk")}
+        corners = [torch.rand(n, 2, 2, generator=self.rng).sort(dim=1).values for n in (2, 1, 5)]
+        return [tracked | {"box": c.reshape(-1, 4)} for c in corners]
 
     def tracker_step(self):
         tracked = {k: v for k, v in self.features.items() if k.startswith("trk")}

@@ -1,9 +1,9 @@
 package segment
 
 import (
+	"context"
 	"fmt"
 	"image"
-	"slices"
 
 	"uredit/pipeline/fault"
 )
@@ -28,29 +28,48 @@ func Parts(boxes []image.Rectangle, w, h int) ([][4]float32, error) {
 // pick leaves of the detections in the first picture those that the Query's boxes
 // mean, in the order of the boxes. A box means one of the detections that have
 // more than half of their samples in it: the one whose mask's box overlaps it
-// most.
-// No detection is meant twice; a box that means none is noted.
-func (f *Follower) pick() {
-	var picked []int
+// most. No detection is meant twice. A box that means none has the thing that a
+// tracker sees in it, where the folder has a graph for that; else it is missed.
+func (f *Follower) pick(ctx context.Context) error {
+	var chosen []Detection
+	picked := make(map[int]bool)
 	for i, b := range f.boxes {
 		best, most := -1, float32(0)
 		for n, d := range f.found {
 			overlap := overlap(box(d.Logits), b)
-			if overlap > most && !slices.Contains(picked, n) && liesIn(d, b) {
+			if overlap > most && !picked[n] && liesIn(d, b) {
 				best, most = n, overlap
 			}
 		}
-		if best < 0 {
-			f.missed = append(f.missed, i)
+		if best >= 0 {
+			picked[best] = true
+			chosen = append(chosen, f.found[best])
 			continue
 		}
-		picked = append(picked, best)
-	}
-	chosen := make([]Detection, len(picked))
-	for i, n := range picked {
-		chosen[i] = f.found[n]
+		d, there, err := f.inBox(ctx, b)
+		switch {
+		case err != nil:
+			return err
+		case there:
+			f.unnamed = append(f.unnamed, i)
+			chosen = append(chosen, d)
+		default:
+			f.missed = append(f.missed, i)
+		}
 	}
 	f.found = append(f.found[:0], chosen...)
+	return nil
+}
+
+// inBox returns what the tracker sees in a box, as a detection of the first
+// prompt, and whether it sees anything.
+func (f *Follower) inBox(ctx context.Context, b [4]float32) (d Detection, there bool, err error) {
+	tracker := f.detector.tracker
+	if tracker == nil || !tracker.Boxes() {
+		return Detection{}, false, nil
+	}
+	logits, score, err := tracker.InBox(ctx, f.detector.network.tracked, b)
+	return Detection{Score: score, Box: b, Logits: logits}, score > 0.5 && area(logits) > 0, err
 }
 
 // overlap returns what two boxes share of what either has, 0..1. Like all boxes

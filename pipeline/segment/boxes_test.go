@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"uredit/pipeline/tensor"
 )
 
 // around returns a box of samples of a mask as parts of the picture.
@@ -69,6 +71,32 @@ func TestBoxMeansTheRightOne(t *testing.T) {
 		if b := box(frames[0].Objects[0].Logits); b[0] < 10./testL || b[1] < 10./testL {
 			t.Errorf("%s: the object's box is %v, want the larger disc's", name, b)
 		}
+	}
+}
+
+// TestBoxWithoutAName: where the prompt names nothing in a box, the tracker says
+// what is there, if the folder has a graph for it.
+func TestBoxWithoutAName(t *testing.T) {
+	graphs := tracked(answers{tokenA: one(.9, disc(5, 5, 3))})
+	step := graphs["tracker_step.onnx"]
+	graphs["tracker_box.onnx"] = &scripted{
+		inputs:  append(slices.Clone(step.inputs[:3]), value("box", -1, 4)),
+		outputs: []tensor.Info{value("mask_logits", -1, 1, testL, testL), value("object_score", -1, 1)},
+		run: func(in, out map[string]*tensor.Tensor) {
+			b := in["box"].F32
+			copy(out["mask_logits"].F32, disc(float64(b[0]+b[2])/2*testL, float64(b[1]+b[3])/2*testL, 4).Pix)
+			out["object_score"].F32[0] = 3 - 10*b[1] // nothing is at the bottom
+		},
+	}
+	boxes := [][4]float32{around(12, 0, 24, 10), around(0, 0, 12, 12), around(12, 16, 24, 24)}
+	out, f := follow(t, graphs, Query{Prompt: "a", Boxes: boxes}, 30, nil)
+	for _, frame := range out {
+		if !strings.HasSuffix(frame, ": 0/0 1/0") {
+			t.Fatalf("%q, want the thing in the first box and the named one in each frame", out)
+		}
+	}
+	if !slices.Equal(f.Unnamed(), []int{0}) || !slices.Equal(f.Missed(), []int{2}) {
+		t.Errorf("boxes %v unnamed, %v missed; want 0, 2", f.Unnamed(), f.Missed())
 	}
 }
 

@@ -55,6 +55,7 @@ type Follower struct {
 	unwanted []*Prompt
 	boxes    [][4]float32
 	missed   []int // boxes in which nothing lies
+	unnamed  []int // boxes in which something lies that the prompt does not name
 	begun    bool  // a picture was seen
 	found    []Detection
 	identify identifier
@@ -169,7 +170,9 @@ func (f *Follower) Next(ctx context.Context, rgb []byte) ([]Frame, error) {
 		return nil, err
 	}
 	if !f.begun && len(f.boxes) > 0 {
-		f.pick()
+		if err := f.pick(ctx); err != nil {
+			return nil, err
+		}
 	}
 	f.begun = true
 	frames, err := f.identify.next(ctx, f.detector.network.tracked, f.found)
@@ -215,9 +218,12 @@ func (f *Follower) give(frames []Frame) []Frame {
 // Count returns how many objects the frames so far had.
 func (f *Follower) Count() int { return len(f.shown) }
 
-// Missed returns the numbers of the Query's boxes in which nothing lies that the
-// prompt names.
+// Missed returns the numbers of the Query's boxes in which nothing is followed.
 func (f *Follower) Missed() []int { return f.missed }
+
+// Unnamed returns the numbers of the Query's boxes in which the prompt names
+// nothing, but the tracker sees something: that is followed.
+func (f *Follower) Unnamed() []int { return f.unnamed }
 
 // Warnings returns sentences about what was left out.
 func (f *Follower) Warnings() []string {

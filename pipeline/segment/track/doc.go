@@ -2,7 +2,7 @@
 // identities, follows each by a memory of how it looked, and decides when one
 // begins, hides, returns or was never there.
 //
-//	Model     the three graphs of the tracker, kept open between videos
+//	Model     the graphs of the tracker, kept open between videos
 //	Tracker   one video: detections and features in, objects some frames later out
 //
 // # A frame

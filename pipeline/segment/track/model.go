@@ -15,8 +15,9 @@ import (
 
 const exportHint = "export the folder again with `models/export/export.py sam3`"
 
-// Files of the three graphs.
+// Files of the graphs. A folder may do without the one for boxes.
 const (
+	boxFile    = "tracker_box.onnx"
 	initFile   = "tracker_init.onnx"
 	stepFile   = "tracker_step.onnx"
 	memoryFile = "memory_encoder.onnx"
@@ -34,6 +35,7 @@ const (
 	overlapName = "iou"
 	logitName   = "object_score"
 	hardName    = "binarize"
+	boxName     = "box"
 )
 
 // maxBatch bounds the objects of one run: a graph enlarges each one's mask to
@@ -51,6 +53,7 @@ type Model struct {
 	init   *graph
 	step   *graph
 	memory *graph
+	box    *graph // nil without one
 	sizes  sizes
 }
 
@@ -66,15 +69,24 @@ type graph struct {
 
 // Graphs returns the files of the graphs that Open loads from a folder.
 func Graphs(dir string) []string {
-	return []string{filepath.Join(dir, initFile), filepath.Join(dir, stepFile), filepath.Join(dir, memoryFile)}
+	files := []string{filepath.Join(dir, initFile), filepath.Join(dir, stepFile), filepath.Join(dir, memoryFile)}
+	if box := filepath.Join(dir, boxFile); exists(box) {
+		files = append(files, box)
+	}
+	return files
 }
 
 // Present reports whether a folder has a tracker.
 func Present(dir string) bool {
 	return slices.ContainsFunc([]string{initFile, stepFile, memoryFile}, func(name string) bool {
-		_, err := os.Stat(filepath.Join(dir, name))
-		return !errors.Is(err, fs.ErrNotExist)
+		return exists(filepath.Join(dir, name))
 	})
+}
+
+// exists reports whether a file is there, readable or not.
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Open opens the tracker in folder dir. Errors have the codes ModelMissing and
@@ -90,8 +102,12 @@ func Open(ctx context.Context, dir string, load tensor.Loader, c Config) (*Model
 		{&m.init, initFile, []string{featureName, maskName}, []string{newPtrName, memoryName}},
 		{&m.step, stepFile, []string{featureName, memoryName, placeName, pointerName, agoName}, []string{maskName, logitName, newPtrName}},
 		{&m.memory, memoryFile, []string{featureName, maskName, logitName}, []string{memoryName}},
+		{&m.box, boxFile, []string{featureName, boxName}, []string{maskName, logitName}},
 	} {
 		path := filepath.Join(dir, g.file)
+		if g.file == boxFile && !exists(path) {
+			continue
+		}
 		if _, err := os.Stat(path); err != nil {
 			return nil, fault.New(fault.ModelMissing, exportHint, fmt.Errorf("open tracker: %w", err))
 		}

@@ -2,6 +2,7 @@ package track_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -71,8 +72,10 @@ func (s *spy) Run(ctx context.Context, in, out []*tensor.Tensor) error {
 // holds, who is shown under which id, and every mask.
 func TestParity(t *testing.T) {
 	dev := onnxtest.Device(t)
-	paths, err := filepath.Glob(filepath.Join(bundle, "*", "*.json.gz"))
-	if err != nil || len(paths) == 0 {
+	clips, errClips := filepath.Glob(filepath.Join(bundle, "clips", "*.json.gz"))
+	scripts, errScripts := filepath.Glob(filepath.Join(bundle, "scripts", "*.json.gz"))
+	paths := slices.Concat(clips, scripts)
+	if err := errors.Join(errClips, errScripts); err != nil || len(clips)*len(scripts) == 0 {
 		t.Fatalf("recordings in %s: %v, %v", bundle, paths, err)
 	}
 	for _, path := range paths {

@@ -32,6 +32,11 @@ type recording struct {
 			Kept  bool
 			Low   []uint32
 		}
+		Boxes []struct {
+			Box        [4]float32 // in samples of the picture
+			Logit, Sum float64    // Sum of the mask's logits
+			Low        []uint32
+		}
 		Steps   []step
 		Bank    []track.Kept
 		Objects []struct {

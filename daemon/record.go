@@ -35,6 +35,7 @@ func (r *runner) Run(ctx context.Context, w *work) error {
 	defer func() { _ = a.close() }() // a panic must not leave its reports running
 	defer r.now.set(&current{jobID: w.request.JobID, rep: a.rep})()
 	d.at("begun")
+	use := a.reuse
 	end := r.attempt(ctx, w, a, in)
 	if err := a.close(); err != nil {
 		d.log.Warn("close an attempt", "job", w.claim.Job, "err", err)
@@ -43,7 +44,9 @@ func (r *runner) Run(ctx context.Context, w *work) error {
 	if end.left {
 		return end.err // the next round of heartbeats finds it
 	}
-	return r.record(w, end)
+	err = r.record(w, end)
+	use.keepResult(ctx, d.roots) // its names are free by now: nobody waits for the copy
+	return err
 }
 
 // record is what the spool learns of an attempt's end. An error ends the

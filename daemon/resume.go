@@ -190,6 +190,10 @@ func (a *attempt) continues(number, segments, frame, total int, left []string) {
 	for _, why := range left {
 		a.rep.Logger().Warn("a part of an earlier attempt is not used", "err", why)
 	}
+	if a.reuse.took(number > 0) {
+		a.rep.FromCache(*a.reuse.source())
+		return
+	}
 	if number == 0 {
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path"
 	"time"
 
 	"uredit/daemon/cache"
@@ -114,9 +115,36 @@ func (u *reuse) result(ctx context.Context, work *os.Root) *product {
 	return p
 }
 
+// masks copies masks that an earlier job found into work, where the pipeline
+// looks for them.
+func (u *reuse) masks(ctx context.Context, work *os.Root) {
+	if u == nil || !u.known || u.of.Request.Fresh || !u.of.Request.ReuseMasks {
+		return
+	}
+	if key, ok := u.of.Masks(); ok {
+		u.ask(ctx, key, job.CachedMasks, work, &struct{}{})
+	}
+}
+
+// took says whether the pipeline went on from something that was there. It
+// reports whether that was another job's.
+func (u *reuse) took(it bool) bool {
+	if u == nil || u.answer == nil {
+		return false
+	}
+	if !it {
+		u.answer = nil
+	}
+	return it
+}
+
 // ask copies an entry into work and its record into meta, and remembers whose it
 // is. Where it reports false, for whatever reason, the work is to be done anew.
+// What an earlier attempt of the same job left in work goes first.
 func (u *reuse) ask(ctx context.Context, key cache.Key, part job.CachePart, work *os.Root, meta any) bool {
+	if left, err := fs.ReadDir(work.FS(), "."); err != nil || len(left) > 0 {
+		return false
+	}
 	e, err := u.store.Get(ctx, key, work)
 	if err == nil {
 		err = json.Unmarshal(e.Meta, meta)
@@ -161,8 +189,9 @@ func (u *reuse) forget() {
 	}
 }
 
-// keepResult puts a result that is published into the cache.
-func (u *reuse) keepResult(ctx context.Context, out *roots.Dir) {
+// keepResult puts a result that is published into the cache. Should another job
+// have replaced it by now, its hash says so.
+func (u *reuse) keepResult(ctx context.Context, set *roots.Set) {
 	if u == nil || !u.known || u.made == nil || u.answer != nil && u.answer.What == job.CachedResult {
 		return
 	}
@@ -170,11 +199,43 @@ func (u *reuse) keepResult(ctx context.Context, out *roots.Dir) {
 	if !ok {
 		return
 	}
+	out, err := set.OpenDir(u.of.Request.OutputDir)
+	if err != nil {
+		u.log.Warn("keep a result for later jobs", "job", u.token, "err", err)
+		return
+	}
+	defer out.Close()
 	public := map[string]string{}
 	for _, f := range u.files {
 		public[f.From] = f.To
 	}
 	u.keep(ctx, key, u.files, u.made, func(f cache.File) (*os.File, error) { return out.OpenRegular(public[f.Name]) })
+}
+
+// keepMasks puts what the first pass found into the cache, also where the second
+// one failed: the next job may ask for another edit.
+func (a *attempt) keepMasks(ctx context.Context) {
+	u := a.reuse
+	if u == nil || !u.known || u.answer != nil || ctx.Err() != nil {
+		return
+	}
+	key, ok := u.of.Masks()
+	if !ok {
+		return
+	}
+	names, err := namesIn(a.out, path.Join(a.dir, workName))
+	var files []commitFile
+	for _, name := range sealedMasks(names) {
+		f, failed := a.seal(name)
+		files, err = append(files, f), errors.Join(err, failed)
+	}
+	if err != nil {
+		u.log.Warn("keep masks for later jobs", "job", u.token, "err", err)
+		return
+	}
+	if len(files) > 0 {
+		u.keep(ctx, key, files, struct{}{}, func(f cache.File) (*os.File, error) { return a.work.Open(f.Name) })
+	}
 }
 
 // keep makes an entry of files. An error only means that others do the work

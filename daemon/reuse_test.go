@@ -127,16 +127,23 @@ func TestNotAnswered(t *testing.T) {
 	}
 }
 
+// kept waits for the one output in the cache, and returns its path.
+func (s site) kept(t *testing.T) string {
+	t.Helper()
+	var found []string
+	eventually(t, "a result in the cache", func() bool {
+		found, _ = filepath.Glob(s.path("data", "cache", "results", "*", "output.mp4"))
+		return len(found) == 1
+	})
+	return found[0]
+}
+
 // TestSpoiltAnswer: an entry that is not what was put in is dropped, and the job
 // runs. So it does where the published result was changed before it was kept.
 func TestSpoiltAnswer(t *testing.T) {
 	c := newCaching(t)
 	c.run(t, "a", "blue")
-	entries, err := filepath.Glob(c.path("data", "cache", "results", "*", "output.mp4"))
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("the cache holds %q, %v", entries, err)
-	}
-	if err := os.WriteFile(entries[0], []byte("edited: grey"), 0o600); err != nil {
+	if err := os.WriteFile(c.kept(t), []byte("edited: grey"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, edited := c.run(t, "b", "blue"); !edited {
@@ -154,12 +161,9 @@ func TestSpoiltAnswer(t *testing.T) {
 func TestCacheIsPrivate(t *testing.T) {
 	c := newCaching(t)
 	c.run(t, "a", "blue")
-	entries, err := filepath.Glob(c.path("data", "cache", "results", "*", "output.mp4"))
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("the cache holds %q, %v", entries, err)
-	}
+	entry := c.kept(t)
 	link := c.path("data", "link.mp4")
-	beside, err := filepath.Rel(c.data(), entries[0])
+	beside, err := filepath.Rel(c.data(), entry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +171,7 @@ func TestCacheIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"direct": strings.ReplaceAll(c.request("x", "x", "red"), c.path("data", "in.mp4"), entries[0]),
+		"direct": strings.ReplaceAll(c.request("x", "x", "red"), c.path("data", "in.mp4"), entry),
 		"link":   strings.ReplaceAll(c.request("l", "l", "red"), c.path("data", "in.mp4"), link),
 		"output": c.request("o", "cache/results", "red"),
 	} {
@@ -191,6 +195,7 @@ func TestAnswerIsCommitted(t *testing.T) {
 	s.drop(t, "a.yaml", s.request("a", "a", "blue"))
 	s.finish(t, "a")
 	s.settled(t)
+	s.kept(t)
 	first.Process.Kill()
 	first.Wait()
 	for _, point := range []string{"edited", "committed", "told"} {

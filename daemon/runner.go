@@ -84,6 +84,7 @@ func (r *runner) attempt(ctx context.Context, w *work, a *attempt, in *os.File) 
 	began := time.Now().Truncate(time.Millisecond) // as records have it
 	result, failure := a.edit(ctx, r.engine, &w.request, d.models, in, d.at)
 	defer func() { d.measure(a.rep.Stages(), began) }()
+	a.keepMasks(ctx)
 	end := r.judge(ctx, w, failure)
 	if ctx.Err() == nil { // else it was ended by somebody
 		d.observeEnd(failure)
@@ -93,7 +94,6 @@ func (r *runner) attempt(ctx context.Context, w *work, a *attempt, in *os.File) 
 	}
 	err := d.insist(w, passing, func() error { return a.tell(end, result) })
 	if err == nil {
-		a.reuse.keepResult(ctx, a.out)
 		return end
 	}
 	d.log.Warn("tell of an attempt's end in output_dir", "job", w.claim.Job, "err", err)
@@ -150,6 +150,7 @@ func (p *progress) make(ctx context.Context, e Engine, spec pipeline.Spec, model
 		p.replay(made, use.answer)
 		return made, unchanged(spec.Input, stampOf(before), p.request)
 	}
+	use.masks(ctx, spec.Work)
 	if p.attempt.commit != nil { // else no other attempt follows
 		spec.Attempt, spec.Origin = p.attempt.number, p.attempt.origin(&spec, before, models)
 		spec.Origin.Provider = e.Provider()
@@ -218,6 +219,12 @@ func (a *attempt) origin(spec *pipeline.Spec, input fs.FileInfo, hashes map[stri
 func sealedOf(names []string) []string {
 	masks, segments := pipeline.SealedFiles(names)
 	return slices.Concat(masks, segments)
+}
+
+// sealedMasks returns those of names that are the first pass's result.
+func sealedMasks(names []string) []string {
+	masks, _ := pipeline.SealedFiles(names)
+	return masks
 }
 
 // judge decides what an attempt's error means for its job.

@@ -96,12 +96,13 @@ func New(o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, errors.Join(err, sp.Close())
 	}
-	if cfg.Cache.Size > 0 {
+	store := openCache(cfg.Cache, o.Log)
+	if store != nil {
 		set.Reserve(cfg.Cache.Dir)
 	}
 	d := &Daemon{
 		cfg: cfg, models: o.Models, versions: o.Versions, log: o.Log, note: newNotebook(o.Log),
-		spool: sp, cache: openCache(cfg.Cache, o.Log), roots: set,
+		spool: sp, cache: store, roots: set,
 		intake:   spool.Intake{Settle: cfg.Settle, Complete: job.Complete, Valid: validRequest, Limit: job.MaxRequestBytes},
 		stopping: make(chan struct{}), pause: time.Second, lookFor: lookFor, roomEvery: roomEvery,
 		observe: o.Observe, meter: o.Meter, condition: Condition{Devices: len(o.Engines)},

@@ -3,15 +3,13 @@ package cache
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -38,42 +36,6 @@ var (
 	ErrSpoilt = errors.New("the entry of the cache is spoilt")
 )
 
-// An Entry says what one job made.
-type Entry struct {
-	JobID  string    `json:"job_id"`
-	Job    string    `json:"job"` // the spool's name of the job
-	Host   string    `json:"host"`
-	MadeAt time.Time `json:"made_at"`
-	Files  []File    `json:"files"`
-	// Meta is the caller's own record of what the files are, JSON.
-	Meta json.RawMessage `json:"meta"`
-}
-
-// File is one file of an entry.
-type File struct {
-	Name   string `json:"name"` // plain, without a directory
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"` // in hex
-}
-
-// size returns the bytes of an entry's files.
-func (e *Entry) size() (n int64) {
-	for _, f := range e.Files {
-		n += f.Bytes
-	}
-	return n
-}
-
-// valid reports whether the files have names that may be made in a directory.
-func (e *Entry) valid() bool {
-	for _, f := range e.Files {
-		if f.Name == "" || f.Name == entryName || f.Name != path.Base(path.Clean("/"+f.Name)) || !isSum(f.SHA256) {
-			return false
-		}
-	}
-	return len(e.Files) > 0
-}
-
 // A Store is a cache in one directory. Its methods may be called from several
 // goroutines, and other processes may use the directory at the same time.
 type Store struct {
@@ -89,7 +51,8 @@ type Store struct {
 
 // Open opens the store in a directory, which it makes, but not its parents: they
 // may be a share that is not mounted. It holds at most limit bytes, and less on
-// a small or a full disk. The directory is closed to all but its owner.
+// a small or a full disk. The directory is closed to all but its owner; one that
+// holds something else is left alone.
 func Open(dir string, limit int64) (*Store, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("open cache: %w", err)
@@ -106,6 +69,13 @@ func Open(dir string, limit int64) (*Store, error) {
 }
 
 func (s *Store) prepare() error {
+	there, err := fs.ReadDir(s.root.FS(), ".")
+	if err != nil {
+		return err
+	}
+	if len(there) > 0 && !slices.ContainsFunc(there, func(e fs.DirEntry) bool { return e.Name() == results }) {
+		return fmt.Errorf("it holds %s, which no cache does", there[0].Name())
+	}
 	info, err := s.root.Stat(".")
 	if err != nil {
 		return err
@@ -170,31 +140,6 @@ func (s *Store) read(k Key) (Entry, error) {
 		return Entry{}, err
 	}
 	return parseEntry(data)
-}
-
-// The file of an entry is JSON behind a line with its SHA-256.
-func formatEntry(e *Entry) ([]byte, error) {
-	data, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(data)
-	return append([]byte(hex.EncodeToString(sum[:])+"\n"), data...), nil
-}
-
-func parseEntry(data []byte) (e Entry, err error) {
-	const head = 2*sha256.Size + 1
-	if len(data) < head {
-		return Entry{}, fmt.Errorf("%w: %s ends early", ErrSpoilt, entryName)
-	}
-	sum := sha256.Sum256(data[head:])
-	if string(data[:head]) != hex.EncodeToString(sum[:])+"\n" {
-		return Entry{}, fmt.Errorf("%w: %s has another hash", ErrSpoilt, entryName)
-	}
-	if err := json.Unmarshal(data[head:], &e); err != nil || !e.valid() {
-		return Entry{}, fmt.Errorf("%w: %s is of another form", ErrSpoilt, entryName)
-	}
-	return e, nil
 }
 
 func (s *Store) copyOut(ctx context.Context, k Key, e Entry, dst *os.Root) error {

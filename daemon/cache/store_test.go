@@ -109,6 +109,24 @@ func TestPutAndGet(t *testing.T) {
 	wantEmpty(t, filepath.Join(dir, tmpDir))
 }
 
+// TestOpenLeavesOthers: a directory of somebody's files is not taken over.
+func TestOpenLeavesOthers(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "video.mp4"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Open(dir, 1e6); err == nil {
+		s.Close()
+		t.Error("it was opened")
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o755 {
+		t.Errorf("its mode is %v now, %v", info.Mode(), err)
+	}
+}
+
 func wantEmpty(t *testing.T, dir string) {
 	t.Helper()
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

@@ -61,6 +61,8 @@ type reuse struct {
 	token  string // of this job
 	of     cache.Source
 	known  bool // of is complete
+	in     *os.File
+	before stamp // of in, when it was read
 	answer *job.FromCache
 	made   *product
 	files  []commitFile // the results under their public names
@@ -77,7 +79,7 @@ func (d *Daemon) reuse(w *work) *reuse {
 
 // look completes what decides about the result: it reads the whole input once,
 // which takes a thousandth of the time that editing it does.
-func (u *reuse) look(ctx context.Context, in *os.File, models map[string]string, provider string) error {
+func (u *reuse) look(ctx context.Context, in *os.File, before stamp, models map[string]string, provider string) error {
 	if u == nil {
 		return nil
 	}
@@ -86,7 +88,7 @@ func (u *reuse) look(ctx context.Context, in *os.File, models map[string]string,
 		return fmt.Errorf("read the input: %w", err)
 	}
 	u.of.Input, u.of.Models, u.of.Provider = sum, models, provider
-	u.known = true
+	u.in, u.before, u.known = in, before, true
 	return nil
 }
 
@@ -216,7 +218,7 @@ func (u *reuse) keepResult(ctx context.Context, set *roots.Set) {
 // one failed: the next job may ask for another edit.
 func (a *attempt) keepMasks(ctx context.Context) {
 	u := a.reuse
-	if u == nil || !u.known || u.answer != nil || ctx.Err() != nil {
+	if u == nil || !u.known || u.answer != nil || ctx.Err() != nil || unchanged(u.in, u.before, &u.of.Request) != nil {
 		return
 	}
 	key, ok := u.of.Masks()

@@ -135,20 +135,21 @@ func (a *attempt) edit(ctx context.Context, e Engine, r *job.Request, m Models, 
 
 // make takes an earlier job's result over, or else runs the engine.
 func (p *progress) make(ctx context.Context, e Engine, spec pipeline.Spec, models map[string]string) (*product, error) {
-	before, err := spec.Input.Stat()
+	info, err := spec.Input.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("look at the input: %w", err)
 	}
+	before := stampOf(info)
 	use := p.attempt.reuse
 	if use != nil {
 		p.attempt.rep.Stage(job.Extracting, 0, 0, "reading the input")
-		if err := use.look(ctx, spec.Input, models, e.Provider()); err != nil {
+		if err := use.look(ctx, spec.Input, before, models, e.Provider()); err != nil {
 			return nil, err
 		}
 	}
 	if made := use.result(ctx, spec.Work); made != nil {
 		p.replay(made, use.answer)
-		return made, unchanged(spec.Input, stampOf(before), p.request)
+		return made, unchanged(spec.Input, before, p.request)
 	}
 	use.masks(ctx, spec.Work)
 	if p.attempt.commit != nil { // else no other attempt follows
@@ -160,7 +161,7 @@ func (p *progress) make(ctx context.Context, e Engine, spec pipeline.Spec, model
 		p.attempt.pause(ctx, q)
 	})
 	if known := fault.Of(err).Code; ctx.Err() == nil && (err == nil || known == fault.InputUnreadable || known == fault.Internal) {
-		if changed := unchanged(spec.Input, stampOf(before), p.request); changed != nil {
+		if changed := unchanged(spec.Input, before, p.request); changed != nil {
 			return nil, changed
 		}
 	}

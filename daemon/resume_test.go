@@ -173,7 +173,7 @@ func TestOrigin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return (&attempt{versions: versions}).origin(&spec, info, hashes)
+		return (&attempt{versions: versions}).origin(&spec, stampOf(info), hashes)
 	}
 	hashes := map[string]string{"sam3/detector.onnx": sum, "pix2pix/unet/model.onnx": sum}
 	versions := map[string]string{"uredit": "1", "ffmpeg": "5"}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -207,9 +206,9 @@ func (p *progress) report(q pipeline.Progress) {
 // known for certain it is not complete, and no attempt uses another's files. The
 // input is known by its hash where the cache had to read all of it, else by its
 // size and time.
-func (a *attempt) origin(spec *pipeline.Spec, input fs.FileInfo, hashes map[string]string) pipeline.Origin {
+func (a *attempt) origin(spec *pipeline.Spec, input stamp, hashes map[string]string) pipeline.Origin {
 	return pipeline.Origin{
-		Input:     cmp.Or(a.reuse.input(), fmt.Sprintf("%d bytes of %d", input.Size(), input.ModTime().UnixNano())),
+		Input:     cmp.Or(a.reuse.input(), fmt.Sprintf("%d bytes of %d", input.size, input.mtime.UnixNano())),
 		Segmenter: modelIdentity("sam3/", spec.SegmenterModel, hashes),
 		Editor:    modelIdentity("pix2pix/", spec.EditorModel, hashes),
 		Versions:  list(a.versions),

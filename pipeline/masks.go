@@ -30,6 +30,9 @@ func (r *run) findMasks(ctx context.Context) error {
 		r.masksReady()
 		return nil
 	}
+	r.mu.Lock()
+	before := len(r.result.Warnings)
+	r.mu.Unlock()
 	follower, err := r.follow(ctx)
 	if err != nil {
 		return err
@@ -81,7 +84,7 @@ func (r *run) findMasks(ctx context.Context) error {
 	if err := r.masksFound(); err != nil {
 		return err
 	}
-	if err := r.sealMasks(); err != nil {
+	if err := r.sealMasks(before); err != nil {
 		return err
 	}
 	r.masksReady()

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"uredit/pipeline"
@@ -295,5 +296,33 @@ func TestSpoiltSeals(t *testing.T) {
 				t.Errorf("left: %q", left)
 			}
 		})
+	}
+}
+
+// TestSealedWarnings: what was said before the first pass, of the input and of an
+// editor that the next edit may not have, is no part of its masks.
+func TestSealedWarnings(t *testing.T) {
+	e := &resumable{engine: shared.engine(), input: shared.clip(t, cutClip(64, 48, 5), 12), spec: spec(), size: 4}
+	cropped := filepath.Join(t.TempDir(), "odd.mkv")
+	if out, err := exec.Command("ffmpeg", "-v", "error", "-i", e.input, "-vf", "crop=63:47:0:0:exact=1", "-c:v", "ffv1", cropped).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	e.input, e.spec.Origin, e.spec.Steps, e.spec.EditSize, e.spec.CropPadding, e.spec.ErodeKernel = cropped, origin, 1, 64, 8, 2
+	done, _, err := e.run(t, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal, err := os.ReadFile(filepath.Join(done.dir, "masks.seal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const input, masks = "are written as 64x48", "names nothing in 1 of 12 frames"
+	for _, sentence := range []string{input, masks} {
+		if !slices.ContainsFunc(done.Warnings, func(w string) bool { return strings.Contains(w, sentence) }) {
+			t.Errorf("the edit does not warn that %s: %q", sentence, done.Warnings)
+		}
+	}
+	if text := string(seal); strings.Contains(text, input) || !strings.Contains(text, masks) {
+		t.Errorf("sealed is %s", text)
 	}
 }

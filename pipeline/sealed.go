@@ -109,13 +109,15 @@ func (r *run) takeMasks(s *seal[maskFacts]) error {
 	return nil
 }
 
-// sealMasks makes pass 1's result known as complete.
-func (r *run) sealMasks() error {
+// sealMasks makes pass 1's result known as complete. The warnings of the pass are
+// those from number from on: others are about an editor that may be another next
+// time.
+func (r *run) sealMasks(from int) error {
 	if r.maskKey == "" {
 		return nil
 	}
 	r.mu.Lock()
-	facts := maskFacts{Cuts: r.cuts, Objects: r.result.Objects, Preview: r.result.MaskFile, Warnings: slices.Clone(r.result.Warnings)}
+	facts := maskFacts{Cuts: r.cuts, Objects: r.result.Objects, Preview: r.result.MaskFile, Warnings: slices.Clone(r.result.Warnings[from:])}
 	r.mu.Unlock()
 	s := seal[maskFacts]{Key: r.maskKey, Attempt: r.spec.Attempt, Provider: r.spec.Origin.Provider, Facts: facts}
 	if err := s.write(r.spec.Work, masksSeal, runsName, r.result.MaskFile); err != nil {

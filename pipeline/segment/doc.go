@@ -17,9 +17,10 @@
 //	                 in two factors and wants a box that says "no box"
 //
 // A sam3-video/1 folder that has tracker_init, tracker_step and memory_encoder as
-// well is followed with them (package track); in all others a Linker joins what
-// the detector finds. A Follower hides which: with a tracker its frames come some
-// pictures late, because only then it is known which objects were none.
+// well is followed with them (package track), and one with tracker_box can be told
+// an object by a box alone. In all others a Linker joins what the detector finds. A
+// Follower hides which: with a tracker its frames come some pictures late, because
+// only then it is known which objects were none.
 //
 // # Keyframes
 //

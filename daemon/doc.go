@@ -63,6 +63,8 @@
 //	ready.go     what a waiting job needs to begin
 //	waits.go     what a job is told that cannot begin
 //	runner.go    one attempt: request to pipeline, progress to report, error to record
+//	progress.go  what an edit made, under its public names
+//	reuse.go     what an attempt takes from the cache, and leaves there
 //	attempt.go   the attempt's files
 //	fence.go     what keeps an attempt out that lost its job
 //	resume.go    what ended attempts sealed, on its way to the next
@@ -85,6 +87,7 @@
 //	document  YAML and JSON files, strictly, with lines
 //	job       Request, Status, State, errors with a hint; parsing and validation
 //	config    the daemon's configuration
+//	cache     what finished jobs made, for jobs that ask for the same
 //	roots     paths of users, opened beneath allowed roots only
 //	spool     the only code that creates, renames and removes in the spool
 //	watch     fsnotify as a hint, polling as the truth

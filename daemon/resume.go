@@ -74,7 +74,8 @@ func sealedFiles(out *roots.Dir, j string, below int) (files []string, err error
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range sealedOf(found) {
+		_, sealed := sealedOf(found)
+		for _, f := range sealed {
 			files = append(files, path.Join(dir, f))
 		}
 	}
@@ -126,7 +127,7 @@ func (a *attempt) clean(sealed bool) (kept bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	keep := sealedOf(names)
+	_, keep := sealedOf(names)
 	var errs []error
 	for _, n := range names {
 		if !slices.Contains(keep, n) {

@@ -227,7 +227,8 @@ func (a *attempt) keepMasks(ctx context.Context) {
 	}
 	names, err := namesIn(a.out, path.Join(a.dir, workName))
 	var files []commitFile
-	for _, name := range sealedMasks(names) {
+	masks, _ := sealedOf(names)
+	for _, name := range masks {
 		f, failed := a.seal(name)
 		files, err = append(files, f), errors.Join(err, failed)
 	}

@@ -215,16 +215,11 @@ func (a *attempt) origin(spec *pipeline.Spec, input stamp, hashes map[string]str
 	}
 }
 
-// sealedOf returns those of names that may be files of sealed parts.
-func sealedOf(names []string) []string {
+// sealedOf returns those of names that may be files of sealed parts: masks are
+// what the first pass found, all has the second one's segments too.
+func sealedOf(names []string) (masks, all []string) {
 	masks, segments := pipeline.SealedFiles(names)
-	return slices.Concat(masks, segments)
-}
-
-// sealedMasks returns those of names that are the first pass's result.
-func sealedMasks(names []string) []string {
-	masks, _ := pipeline.SealedFiles(names)
-	return masks
+	return masks, slices.Concat(masks, segments)
 }
 
 // judge decides what an attempt's error means for its job.

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,8 +76,9 @@ func (s site) litter() (left []string) {
 		}
 		for _, name := range names {
 			// A directory that a host makes and removes to be shown fresh listings may
-			// be there when everybody is halted.
-			if info, err := os.Lstat(name); err == nil && info.IsDir() && strings.HasPrefix(filepath.Base(name), ".tmp-") {
+			// be there when everybody is halted, or go then: a server may be late.
+			info, err := os.Lstat(name)
+			if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() && strings.HasPrefix(filepath.Base(name), ".tmp-") {
 				continue
 			}
 			left = append(left, name)

@@ -98,6 +98,14 @@ func keepStatus(dir *os.Root, kept string) bool {
 	return dir.Link(job.StatusName, kept) == nil
 }
 
+// keptOf returns the name that is kept of the status.json which WriteQueued
+// replaces: it outlives the directory that is made for the writing. The next
+// attempt removes it; a job that ends without one leaves it to be swept up with
+// what is left of its reservation.
+func keptOf(attempt, token string) string {
+	return path.Join(path.Dir(attempt), ".tmp-"+token+".status")
+}
+
 // dropStatus removes what was kept for so long.
 func (r *Reporter) dropStatus(long time.Duration) {
 	r.writing.Lock()

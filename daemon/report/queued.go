@@ -55,7 +55,7 @@ func writeQueued(dir *os.Root, dirPath, work, token string, req *job.Request, at
 	if err := extend(dir, work, req.LogName(), mine || older, entry); err != nil {
 		return err
 	}
-	keepStatus(dir, path.Join(work, job.StatusName+".old"))
+	keepStatus(dir, keptOf(work, token))
 	if err := replace(dir, path.Join(work, job.StatusName), job.StatusName, r.Status.JSON()); err != nil {
 		return err
 	}

@@ -77,6 +77,7 @@ func Start(o Options) (*Reporter, error) {
 	if r.daemonLog == nil {
 		r.daemonLog = slog.New(slog.DiscardHandler)
 	}
+	r.kept = []replaced{{name: keptOf(o.AttemptName, o.Token), at: time.Now()}}
 	before := readRecord(o.Dir)
 	r.record = newRecord(&o.Request, o.DirPath, o.Token, o.Number, before)
 	r.record.Host, r.record.Device, r.record.Versions = o.Host, o.Device, maps.Clone(o.Versions)

@@ -231,3 +231,30 @@ func TestReplacedStatus(t *testing.T) {
 		must(t, r.Close())
 	})
 }
+
+// TestStatusBeforeQueued: the status.json that is replaced when a job waits again
+// keeps a name until the next attempt has begun.
+func TestStatusBeforeQueued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t, t.TempDir())
+		p.queue(token, 1)
+		before, err := os.Stat(p.path + "/" + job.StatusName)
+		must(t, err)
+		p.queue(token, 2)
+		kept := func() int {
+			names, err := filepath.Glob(p.path + "/.uredit/.tmp-*.status")
+			must(t, err)
+			return len(names)
+		}
+		if info, err := os.Stat(p.path + "/.uredit/.tmp-" + token + ".status"); err != nil || !os.SameFile(info, before) {
+			t.Errorf("a reader that had opened it cannot read it any more: %v", err)
+		}
+		r := p.mustStart(token, 2)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if n := kept(); n != 0 {
+			t.Errorf("%d are kept for ever", n)
+		}
+		must(t, r.Close())
+	})
+}

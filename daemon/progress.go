@@ -81,7 +81,7 @@ func (p *progress) publish(r *product, at func(string)) (made report.Result, err
 // the result of another.
 func (p *progress) replay(made *product, from *job.FromCache) {
 	rep := p.attempt.rep
-	rep.FromCache(*from)
+	rep.FromCache(from)
 	if made.Input != nil {
 		rep.Input(made.Input)
 	}

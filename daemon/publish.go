@@ -51,7 +51,7 @@ func syncNames(dir *os.Root) error {
 // describe tells what a published result is, all but that it is finished.
 func (a *attempt) describe(c commit) {
 	if c.FromCache != nil {
-		a.rep.FromCache(*c.FromCache)
+		a.rep.FromCache(c.FromCache)
 	}
 	if c.Mask != "" {
 		a.rep.MaskReady(c.Mask)

@@ -192,10 +192,11 @@ func (a *attempt) continues(number, segments, frame, total int, left []string) {
 		a.rep.Logger().Warn("a part of an earlier attempt is not used", "err", why)
 	}
 	if a.reuse.took(number > 0) {
-		a.rep.FromCache(*a.reuse.source())
+		a.rep.FromCache(a.reuse.source())
 		return
 	}
 	if number == 0 {
+		a.rep.FromCache(nil)
 		return
 	}
 	what := "masks"

@@ -117,8 +117,15 @@ func (u *reuse) result(ctx context.Context, work *os.Root) *product {
 	return p
 }
 
-// masks copies masks that an earlier job found into work, where the pipeline
-// looks for them.
+// takeMasks copies masks that an earlier job found to where the pipeline looks for
+// them. An attempt that begins with nothing makes everything itself.
+func (a *attempt) takeMasks(ctx context.Context) {
+	a.reuse.masks(ctx, a.work)
+	if empty(a.work) {
+		a.rep.FromCache(nil)
+	}
+}
+
 func (u *reuse) masks(ctx context.Context, work *os.Root) {
 	if u == nil || !u.known || u.of.Request.Fresh || !u.of.Request.ReuseMasks {
 		return
@@ -144,7 +151,7 @@ func (u *reuse) took(it bool) bool {
 // is. Where it reports false, for whatever reason, the work is to be done anew.
 // What an earlier attempt of the same job left in work goes first.
 func (u *reuse) ask(ctx context.Context, key cache.Key, part job.CachePart, work *os.Root, meta any) bool {
-	if left, err := fs.ReadDir(work.FS(), "."); err != nil || len(left) > 0 {
+	if !empty(work) {
 		return false
 	}
 	e, err := u.store.Get(ctx, key, work)
@@ -166,6 +173,12 @@ func (u *reuse) ask(ctx context.Context, key cache.Key, part job.CachePart, work
 		u.log.Warn("use an earlier result; the job runs", "job", u.token, "err", err)
 	}
 	return false
+}
+
+// empty reports whether no earlier attempt left anything in a working directory.
+func empty(work *os.Root) bool {
+	left, err := fs.ReadDir(work.FS(), ".")
+	return err == nil && len(left) == 0
 }
 
 // source says which job made what this attempt publishes, nil for itself.

@@ -150,7 +150,7 @@ func (p *progress) make(ctx context.Context, e Engine, spec pipeline.Spec, model
 		p.replay(made, use.answer)
 		return made, unchanged(spec.Input, before, p.request)
 	}
-	use.masks(ctx, spec.Work)
+	p.attempt.takeMasks(ctx)
 	if p.attempt.commit != nil { // else no other attempt follows
 		spec.Attempt, spec.Origin = p.attempt.number, p.attempt.origin(&spec, before, models)
 		spec.Origin.Provider = e.Provider()

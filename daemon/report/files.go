@@ -261,7 +261,7 @@ func newRecord(req *job.Request, dirPath, token string, attempt int, before *job
 	r.Files = union(r.Files, req.LogName(), job.EventsName)
 	if before != nil && before.Token == token {
 		r.QueuedAt, r.Progress = before.QueuedAt, before.Progress
-		r.MaskPreviewPath, r.Input = before.MaskPreviewPath, before.Input
+		r.MaskPreviewPath, r.Input, r.FromCache = before.MaskPreviewPath, before.Input, before.FromCache
 	}
 	return r
 }

@@ -349,6 +349,35 @@ func TestAttempts(t *testing.T) {
 	}
 }
 
+// TestFromCacheOverAttempts: what another job made stays so when the next attempt
+// goes on with it, until that makes it itself; another job has nothing of it.
+func TestFromCacheOverAttempts(t *testing.T) {
+	p := newPlace(t, t.TempDir())
+	from := job.FromCache{What: job.CachedMasks, JobID: "older", Token: "J", Host: "h", MadeAt: time.Unix(1e9, 0).UTC()}
+	want := func(when string, wanted *job.FromCache) {
+		t.Helper()
+		if got := p.record().FromCache; (got == nil) != (wanted == nil) || got != nil && *got != *wanted {
+			t.Errorf("%s job.json comes from %+v, want %+v", when, got, wanted)
+		}
+	}
+	r := p.mustStart(token, 1)
+	r.FromCache(&from)
+	must(t, r.Requeue("the daemon stopped"))
+	must(t, r.Close())
+	want("after the first attempt", &from)
+	r = p.mustStart(token, 2)
+	want("in the second", &from)
+	r.FromCache(nil)
+	must(t, r.Fail(&job.Error{Code: job.CodeInternal, Message: "x"}))
+	must(t, r.Close())
+	want("after the second", nil)
+	r = p.mustStart(token, 3)
+	r.FromCache(&from)
+	must(t, r.Close())
+	must(t, p.mustStart("20260102T030406-abcdef", 1).Close())
+	want("of another job,", nil)
+}
+
 // TestReaders polls status.json as fast as it can through a job: never torn,
 // never backwards.
 func TestReaders(t *testing.T) {

@@ -222,15 +222,20 @@ func (r *Reporter) Models(hashes map[string]string) {
 	r.touch()
 }
 
-// FromCache records that what an earlier job made is used again.
-func (r *Reporter) FromCache(from job.FromCache) {
+// FromCache records that what an earlier job made is used again; nil, that this
+// job made everything itself, whatever an earlier attempt of it said.
+func (r *Reporter) FromCache(from *job.FromCache) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.over || r.record.FromCache != nil && *r.record.FromCache == from {
+	before := r.record.FromCache
+	if r.over || from == nil && before == nil || from != nil && before != nil && *from == *before {
 		return
 	}
-	r.log.Info("taking over what an earlier job made", "what", from.What, "job_id", from.JobID, "job", from.Token, "host", from.Host, "made_at", from.MadeAt)
-	r.record.FromCache = &from
+	r.record.FromCache = nil
+	if from != nil {
+		r.record.FromCache = new(*from)
+		r.log.Info("taking over what an earlier job made", "what", from.What, "job_id", from.JobID, "job", from.Token, "host", from.Host, "made_at", from.MadeAt)
+	}
 	r.touch()
 }
 

@@ -58,14 +58,16 @@ func (a *attempt) adopt(c *spool.Claim) error {
 }
 
 // sealedFiles returns what attempts of j with an epoch below the given one
-// sealed, relative to out, that of the latest first.
+// sealed, relative to out; of each name the latest file. A move of them that was
+// not finished may have left a file and its seal in two directories.
 func sealedFiles(out *roots.Dir, j string, below int) (files []string, err error) {
 	names, err := namesIn(out, spool.WorkDir)
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(names)
-	for _, name := range slices.Backward(names) {
+	at := map[string]string{}
+	for _, name := range names {
 		if epoch, is := attemptEpoch(name, j); !is || epoch >= below {
 			continue
 		}
@@ -74,10 +76,13 @@ func sealedFiles(out *roots.Dir, j string, below int) (files []string, err error
 		if err != nil {
 			return nil, err
 		}
-		_, sealed := sealedOf(found)
-		for _, f := range sealed {
-			files = append(files, path.Join(dir, f))
+		for _, f := range found {
+			at[f] = path.Join(dir, f)
 		}
+	}
+	_, sealed := sealedOf(slices.Sorted(maps.Keys(at)))
+	for _, f := range sealed {
+		files = append(files, at[f])
 	}
 	return files, nil
 }

@@ -45,7 +45,8 @@ func TestSealedPartsAreKept(t *testing.T) {
 	at := func(epoch, name string) string { return filepath.Join(spool.WorkDir, j+".e"+epoch, workName, name) }
 	parts(t, dir,
 		at("0004", "masks.runs"), at("0004", "mask.mp4"), at("0004", "masks.seal"), at("0004", "mask.mp4.public"),
-		at("0004", "part-000000.mp4"), at("0004", "part-000000.seal"), at("0004", "part-000001.mp4"), at("0004", "output.mp4"),
+		at("0004", "part-000000.mp4"), at("0004", "part-000000.seal"), at("0004", "part-000001.mp4"),
+		at("0004", "part-000002.mp4"), at("0004", "output.mp4"),
 		at("0006", "part-000000.mp4"), at("0006", "part-000000.seal"), at("0006", "part-000001.seal"),
 		at("0008", "part-000003.mp4"), at("0008", "part-000003.seal"),
 		filepath.Join(spool.WorkDir, "another.e0001", workName, "part-000002.mp4"),
@@ -75,7 +76,8 @@ func TestSealedPartsAreKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.close()
-	want := []string{"mask.mp4", "masks.runs", "masks.seal", "part-000000.mp4", "part-000000.seal"}
+	// The segment 1 is one whose move was not finished, the segment 2 is not sealed.
+	want := []string{"mask.mp4", "masks.runs", "masks.seal", "part-000000.mp4", "part-000000.seal", "part-000001.mp4", "part-000001.seal"}
 	if got := tree(t, filepath.Join(dir, a.dir, workName)); !slices.Equal(got, want) {
 		t.Errorf("the attempt has %q, want %q", got, want)
 	}

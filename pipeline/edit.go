@@ -118,11 +118,11 @@ func (r *run) editFrom(ctx context.Context, from int, m method, session *pix2pix
 			if f.frame.Index < from {
 				return nil
 			}
-			if err := out.Write(f.frame); err != nil {
-				return err
-			}
 			if f.eroded {
 				r.eroded++
+			}
+			if err := out.Write(f.frame); err != nil {
+				return err
 			}
 			r.send(Progress{Stage: Smoothing, Frame: f.frame.Index + 1, Total: total})
 			return nil

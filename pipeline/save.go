@@ -30,7 +30,7 @@ func (r *run) encoding() media.Encode {
 // done.
 func (r *run) outputSink(ctx context.Context) (Encoder, error) {
 	if !r.spec.SingleFrame {
-		return r.segmentSink(ctx), nil
+		return r.segmentSink(ctx)
 	}
 	r.result.OutputFile = outputPNG
 	info := r.result.Input

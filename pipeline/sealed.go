@@ -131,8 +131,11 @@ func (r *run) sealMasks(from int) error {
 // without a gap from the first frame on, and removes the others.
 func (r *run) segmentsKnown(ctx context.Context) error {
 	r.segmentKey = r.keyOfSegments()
-	for k := 0; r.segmentKey != "" && k*r.segmentFrames() < r.result.Frames; k++ {
+	for k, first := 0, 0; r.segmentKey != "" && first < r.result.Frames; k, first = k+1, first+r.segmentFrames() {
 		s, err := readSeal[segmentFacts](r.spec.Work, partName(k)+sealEnd, r.segmentKey)
+		if s != nil && s.Facts.First != first {
+			s, err = nil, fmt.Errorf("read %s: it is the seal of another segment", partName(k)+sealEnd)
+		}
 		if err != nil {
 			r.continues.Left = append(r.continues.Left, err.Error())
 		}

@@ -60,36 +60,44 @@ func (r *run) segmentFrames() int {
 }
 
 // segmentSink opens what pass 2 writes to after the segments that are done.
-func (r *run) segmentSink(ctx context.Context) *segments {
+func (r *run) segmentSink(ctx context.Context) (*segments, error) {
 	e := r.encoding()
-	return &segments{
+	s := &segments{
 		run: r, size: r.segmentFrames(),
 		encode: func(out *os.File) (Encoder, error) { return r.engine.Video.Encode(ctx, out, e) },
 		ended:  func() error { return context.Cause(ctx) },
 	}
+	return s, s.next()
 }
 
 // Write implements Encoder. Frames come with consecutive numbers, the first one
-// being a segment's first.
+// being the first after the segments that are done. With a segment's last frame
+// the next encoder starts: it is ready when its first one comes.
 func (s *segments) Write(f *frame.Frame) error {
-	if f.Index%s.size == 0 {
-		if err := s.next(f); err != nil {
-			return err
-		}
+	c := s.current
+	if c == nil {
+		return fmt.Errorf("encode frame %d: %w", f.Index, os.ErrClosed)
 	}
-	if s.current == nil {
-		return fmt.Errorf("frame %d begins no segment", f.Index)
+	if c.facts.Frames == 0 {
+		c.facts.Start = f.PTS
 	}
-	s.current.facts.Frames++
-	return s.current.encoder.Write(f)
+	c.facts.Frames++
+	if err := c.encoder.Write(f); err != nil {
+		return err
+	}
+	if c.facts.Frames == s.size && f.Index+1 < s.run.result.Frames {
+		return s.next()
+	}
+	return nil
 }
 
-// next ends the segment at hand and begins another with f.
-func (s *segments) next(f *frame.Frame) error {
+// next ends the segment at hand and begins the one after it.
+func (s *segments) next() error {
 	if err := s.end(); err != nil {
 		return err
 	}
-	c := &segmentFile{name: partName(f.Index / s.size), facts: segmentFacts{First: f.Index, Start: f.PTS}}
+	k := len(s.run.done)
+	c := &segmentFile{name: partName(k), facts: segmentFacts{First: k * s.size}}
 	var err error
 	if c.file, err = createIn(s.run.spec.Work, c.name+partEnd); err != nil {
 		return err

@@ -29,6 +29,7 @@ type attempt struct {
 	// where there is no spool to know of it.
 	commit func() error
 	room   *gate  // nil where a full disk is for somebody at a terminal to see
+	said   string // the pipeline's last message
 	reuse  *reuse // of what other jobs made; nil where that is off
 	// keep says that the directory holds results that are final and not published,
 	// or sealed parts for the next attempt.

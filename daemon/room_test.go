@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -72,6 +73,10 @@ func TestPausesWithoutRoom(t *testing.T) {
 	free.Store(1 << 40)
 	if st := s.finish(t, "a"); st.Status != job.Finished {
 		t.Errorf("ended as %+v", st)
+	}
+	log, err := os.ReadFile(filepath.Join(s.out("a"), "a_log.txt"))
+	if err != nil || !strings.Contains(string(log), job.Paused) || !strings.Contains(string(log), "there is room again") {
+		t.Errorf("the log is %q, %v", log, err)
 	}
 }
 

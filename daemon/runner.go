@@ -173,8 +173,14 @@ func (p *progress) make(ctx context.Context, e Engine, spec pipeline.Spec, model
 
 // pause holds the pipeline's step that reports q while its disk is nearly full.
 func (a *attempt) pause(ctx context.Context, q pipeline.Progress) {
+	a.said = cmp.Or(q.Message, a.said)
 	a.room.pass(ctx, a.out, func(why string) {
-		a.rep.Stage(job.State(q.Stage), q.Frame, q.Total, cmp.Or(why, q.Message, string(q.Stage)))
+		if why != "" {
+			a.rep.Logger().Warn(why)
+		} else {
+			a.rep.Logger().Info("there is room again")
+		}
+		a.rep.Stage(job.State(q.Stage), q.Frame, q.Total, cmp.Or(why, a.said, string(q.Stage)))
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"syscall"
 )
 
@@ -114,10 +115,23 @@ func Same(a, b fs.FileInfo) bool {
 	return isX && isY && x.Dev == y.Dev && x.Ino == y.Ino
 }
 
+// Probes are empty directories that are made and removed at once, so that a client
+// has to look again.
+const (
+	probePrefix = ".uredit-"
+	probeRandom = 8
+)
+
+// IsProbe reports whether a name is that of a probe. One that is still there could
+// not be removed, or is about to be.
+func IsProbe(name string) bool {
+	return len(name) == len(probePrefix)+probeRandom && strings.HasPrefix(name, probePrefix)
+}
+
 // Stir changes a directory, after which a network client asks its server what is
 // in it. An error says that the directory is gone, or cannot be written in.
 func Stir[F fs.File](root Dir[F], dir string) error {
-	name := path.Join(dir, ".uredit-"+rand.Text()[:8])
+	name := path.Join(dir, probePrefix+rand.Text()[:probeRandom])
 	if err := root.Mkdir(name, 0o700); err != nil {
 		return err
 	}

@@ -81,9 +81,9 @@ func (s *Spool) settleRename(answer error, newName string) error {
 	if answer == nil {
 		return nil
 	}
-	there, err := contains(s.root, newName)
+	there, err := s.shows(newName)
 	for try := 0; err != nil && transient(err) && try < 3; try++ {
-		there, err = contains(s.root, newName)
+		there, err = s.shows(newName)
 	}
 	switch {
 	case err != nil:
@@ -94,6 +94,16 @@ func (s *Spool) settleRename(answer error, newName string) error {
 		return fmt.Errorf("%w: %w", ErrLost, answer)
 	}
 	return answer
+}
+
+// shows is contains by a listing that is certainly fresh, if the directory can be
+// changed: a client of NFS version 3 that did not see the rename happen goes on
+// showing what it listed within the same tick of the server's clock.
+func (s *Spool) shows(name string) (bool, error) {
+	if err := s.stir(path.Dir(name)); err != nil && transient(err) {
+		return false, err
+	}
+	return contains(s.root, name)
 }
 
 func transient(err error) bool {
@@ -193,14 +203,15 @@ func remove(root fileSystem, name string) error {
 	return nil
 }
 
-// sweep removes the temporary files of this host in dir.
+// sweep removes the temporary files of this host in dir, and the directories that
+// anybody made to have a fresh look and could not remove.
 func (w writer) sweep(root fileSystem, dir string) error {
 	entries, err := names(root, dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e, tempPrefix+w.host+"-") {
+		if !strings.HasPrefix(e, tempPrefix+w.host+"-") && !atomicfile.IsProbe(e) {
 			continue
 		}
 		if err := remove(root, path.Join(dir, e)); err != nil {

@@ -113,9 +113,22 @@ func (s *Spool) record(c *Claim, own, file string, why Reason) error {
 	return s.move(c.file(), path.Join(own, file))
 }
 
-// name gives a record its name. Another host may have done so.
+// name gives a record its name, without what was left half made in it. Another
+// host may have done so.
 func (s *Spool) name(own, dir string) error {
-	err := s.settleRename(s.root.Rename(own, dir), dir)
+	entries, err := names(s.root, own)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if e[0] != '.' {
+			continue
+		}
+		if err := remove(s.root, path.Join(own, e)); err != nil {
+			return err
+		}
+	}
+	err = s.settleRename(s.root.Rename(own, dir), dir)
 	if err != nil && !errors.Is(err, ErrLost) { // lost: somebody has removed the record since
 		return err
 	}

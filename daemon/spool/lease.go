@@ -229,5 +229,9 @@ func (s *Spool) stir(dir string) error {
 	if err := s.root.Mkdir(name, 0o700); err != nil {
 		return err
 	}
-	return remove(s.root, name)
+	err := remove(s.root, name)
+	for try := 0; err != nil && transient(err) && try < 3; try++ {
+		err = remove(s.root, name)
+	}
+	return err
 }

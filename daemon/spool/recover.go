@@ -63,6 +63,9 @@ func (s *Spool) recover() (Recovery, error) {
 	if r.Ended, err = s.ended(); err != nil {
 		return r, err
 	}
+	if err := s.releaseOrphans(r.Ended); err != nil {
+		return r, err
+	}
 	return r, s.sweep(over)
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"uredit/daemon/atomicfile"
@@ -157,6 +158,33 @@ func (s *Spool) reserve(root fileSystem, name, job string) error {
 		}
 		return &InUseError{Job: holder, Spool: spool}
 	}
+}
+
+// releaseOrphans gives the job ids back that jobs hold which are over and of which
+// nothing else is kept: a host that lost its claim while it stood still reserves
+// for a job that may have ended. Those of the ended jobs their owner releases.
+func (s *Spool) releaseOrphans(ended []string) error {
+	entries, err := names(s.root, IDsDir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		name := path.Join(IDsDir, e)
+		holder, spool, err := readReservation(s.root, name)
+		if err != nil || spool != s.format.ID || slices.Contains(ended, holder) {
+			continue // not ours to judge, or released meanwhile
+		}
+		live, err := s.Live(holder)
+		if err != nil {
+			return err
+		}
+		if !live {
+			if err := s.release(s.root, name, holder); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func readReservation(root fileSystem, name string) (job, spool string, err error) {

@@ -183,6 +183,7 @@ func (w *simWatch) litter() (left []string) {
 		dir := strings.TrimPrefix(path.Dir(name), "spool/")
 		switch {
 		case strings.Contains(name, "junk"):
+		case n.mode.IsDir() && strings.HasPrefix(dir, DoneDir+"/"): // empty, and hidden
 		case path.Base(name)[0] == '.',
 			slices.Contains([]string{InboxDir, QueueDir, HeldDir, ActiveDir, RequestsDir, IDsDir}, dir):
 			left = append(left, name)

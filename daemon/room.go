@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,4 +117,18 @@ func (g *gate) pass(ctx context.Context, out *roots.Dir, tell func(message strin
 	g.note.trouble(about, nil)
 	g.looked = time.Now()
 	tell("")
+}
+
+// pause holds the step of the pipeline that reports frame of total frames while
+// the disk of its results is nearly full.
+func (a *attempt) pause(ctx context.Context, stage job.State, frame, total int, message string) {
+	a.said = cmp.Or(message, a.said)
+	a.room.pass(ctx, a.out, func(why string) {
+		if why != "" {
+			a.rep.Logger().Warn(why)
+		} else {
+			a.rep.Logger().Info("there is room again")
+		}
+		a.rep.Stage(stage, frame, total, cmp.Or(why, a.said, string(stage)))
+	})
 }

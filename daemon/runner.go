@@ -157,7 +157,7 @@ func (p *progress) make(ctx context.Context, e Engine, spec pipeline.Spec, model
 	}
 	result, err := e.Edit(ctx, spec, func(q pipeline.Progress) {
 		p.report(q)
-		p.attempt.pause(ctx, q)
+		p.attempt.pause(ctx, job.State(q.Stage), q.Frame, q.Total, q.Message)
 	})
 	if known := fault.Of(err).Code; ctx.Err() == nil && (err == nil || known == fault.InputUnreadable || known == fault.Internal) {
 		if changed := unchanged(spec.Input, before, p.request); changed != nil {
@@ -169,19 +169,6 @@ func (p *progress) make(ctx context.Context, e Engine, spec pipeline.Spec, model
 	}
 	return &product{Output: result.OutputFile, Mask: result.MaskFile, Input: p.input, Probe: encode(result.Output),
 		Frames: result.Frames, Warnings: result.Warnings, States: p.states}, nil
-}
-
-// pause holds the pipeline's step that reports q while its disk is nearly full.
-func (a *attempt) pause(ctx context.Context, q pipeline.Progress) {
-	a.said = cmp.Or(q.Message, a.said)
-	a.room.pass(ctx, a.out, func(why string) {
-		if why != "" {
-			a.rep.Logger().Warn(why)
-		} else {
-			a.rep.Logger().Info("there is room again")
-		}
-		a.rep.Stage(job.State(q.Stage), q.Frame, q.Total, cmp.Or(why, a.said, string(q.Stage)))
-	})
 }
 
 // report takes a report of the pipeline.

@@ -23,9 +23,11 @@ type checker struct {
 	frozen   map[string]map[string]fileState
 	durable  map[string]bool // a terminal record that its job's reservations do not outlive
 	attempts map[string]int
-	epochs   map[string]int              // by token
-	owners   map[string]string           // by token and epoch
-	holders  map[string]spool.ActiveName // at the last look, by token
+	epochs   map[string]int               // by token
+	owners   map[string]string            // by token and epoch
+	holders  map[string]spool.ActiveName  // at the last look, by token
+	beats    map[spool.Instance]time.Time // when the spool got the last heartbeat
+	lease    time.Duration
 	// undisturbed reports whether a host ran without a break.
 	undisturbed func(hostID string) bool
 	violations  []string
@@ -40,9 +42,9 @@ type fileState struct {
 	inode os.FileInfo
 }
 
-func newChecker(s site, undisturbed func(string) bool) *checker {
+func newChecker(s site, lease time.Duration, undisturbed func(string) bool) *checker {
 	return &checker{site: s, undisturbed: undisturbed, edits: map[string]string{}, terminal: map[string]string{}, frozen: map[string]map[string]fileState{},
-		durable: map[string]bool{}, attempts: map[string]int{}, epochs: map[string]int{}, owners: map[string]string{}}
+		durable: map[string]bool{}, attempts: map[string]int{}, epochs: map[string]int{}, owners: map[string]string{}, beats: map[spool.Instance]time.Time{}, lease: lease}
 }
 
 func (c *checker) expect(id, edit string) { c.edits[id] = edit }
@@ -158,6 +160,7 @@ func (c *checker) names() {
 		c.violate("%v", err)
 	}
 	held := map[string]spool.ActiveName{}
+	c.listen()
 	for _, e := range entries {
 		n, err := spool.ParseActive(e.Name())
 		if err != nil {
@@ -168,7 +171,7 @@ func (c *checker) names() {
 		}
 		held[n.Job] = n
 		was, known := c.holders[n.Job]
-		if known && n.Suspect && !was.Suspect && c.undisturbed(was.Instance.HostID) {
+		if known && n.Suspect && !was.Suspect && c.undisturbed(was.Instance.HostID) && c.reached(was.Instance) {
 			c.violate("%s was taken from %s, which lives", n.Job, was.Instance)
 		}
 		if n.Epoch < c.epochs[n.Job] {
@@ -182,6 +185,21 @@ func (c *checker) names() {
 		c.owners[key] = n.Instance.String()
 	}
 	c.holders = held
+}
+
+// listen notes when the spool got each heartbeat that is there.
+func (c *checker) listen() {
+	c.walk(c.site.path("spool", spool.HostsDir), func(name string, info os.FileInfo) {
+		if i, err := spool.ParseInstance(strings.TrimSuffix(name, ".hb")); err == nil {
+			c.beats[i] = info.ModTime()
+		}
+	})
+}
+
+// reached reports whether the spool got a heartbeat of an instance within the
+// lease: a host that lives and cannot reach the spool may lose what it holds.
+func (c *checker) reached(i spool.Instance) bool {
+	return time.Since(c.beats[i]) < c.lease
 }
 
 // follow compares one job with what it was before.

@@ -111,7 +111,7 @@ func prepareChaos(t *testing.T, mutant string, g ground) *chaos {
 	if err := os.WriteFile(c.seen.path("spool", "FORMAT"), []byte(format), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.check = newChecker(c.seen, c.undisturbed)
+	c.check = newChecker(c.seen, *chaosLease, c.undisturbed)
 	t.Cleanup(c.end)
 	return c
 }

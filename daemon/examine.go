@@ -71,10 +71,23 @@ func (d *Daemon) accept(c *spool.Claim, r *job.Request) error {
 	}
 	defer out.Close()
 	err = d.writeQueued(out, c, r)
-	if err == nil || errors.Is(err, spool.ErrLost) {
-		return err // lost: the reservations are those of the job's new owner
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, spool.ErrLost):
+		return errors.Join(err, d.abandon(c.Job, r, out))
 	}
 	return errors.Join(fmt.Errorf("write status.json: %w", err), d.release(c.Job, r, out))
+}
+
+// abandon releases what was reserved for a job that has another owner: nothing, for
+// the reservations are the owner's now, unless the job is over by then.
+func (d *Daemon) abandon(j string, r *job.Request, out *roots.Dir) error {
+	live, err := d.spool.Live(j)
+	if err != nil || live {
+		return err
+	}
+	return d.release(j, r, out)
 }
 
 // writeQueued says in a job's output directory that it waits.

@@ -36,12 +36,27 @@ func (c *chaos) start(h *chaosHost) {
 	h.cmd.Env = append(os.Environ(), envDaemon+"="+c.site.dir, envHost+"="+h.dir, envMutant+"="+c.mutant, envMount+"="+h.mount, envBoot+"="+h.boot, envCache+"=1", envCalls+"="+h.calls())
 	h.cmd.Stderr = log
 	if h.mount != "" || h.boot != "" {
-		h.cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+		h.cmd.SysProcAttr = ownMounts()
 	}
 	if err := h.cmd.Start(); err != nil {
+		h.cmd = nil
 		c.t.Fatal(err)
 	}
 	h.calm = time.Now()
+}
+
+// ownMounts lets a process mount what others do not see.
+func ownMounts() *syscall.SysProcAttr { return &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} }
+
+// needOwnMounts skips a test where ownMounts is not allowed, or where the root of
+// the files is no mount, as in a chroot.
+func needOwnMounts(t *testing.T) {
+	t.Helper()
+	probe := exec.Command("true")
+	probe.SysProcAttr = ownMounts()
+	if err := probe.Run(); err != nil {
+		t.Skipf("a process cannot have mounts of its own here: %v", err)
+	}
 }
 
 // end ends the hosts, and shows their logs when the test failed.

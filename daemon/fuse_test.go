@@ -110,6 +110,7 @@ func TestChaosShare(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills and pauses take time")
 	}
+	needOwnMounts(t)
 	s := newShare(t, 3)
 	g := ground{dir: t.TempDir(), mounts: s.clients[:2], reader: s.clients[2], server: s.backing, step: 250 * time.Millisecond}
 	c := newChaos(t, "", g)

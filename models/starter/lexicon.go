@@ -49,12 +49,18 @@ type colour struct {
 	words []string
 }
 
+// decodeStrict reads one of the package's own files, in which a key that v lacks
+// is a mistake.
+func decodeStrict(data []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}
+
 // readLexicon joins the nouns with the colours of the built-in bundle.
 func readLexicon(builtin *models.Manifest) (*lexicon, error) {
-	d := json.NewDecoder(bytes.NewReader(nounsFile))
-	d.DisallowUnknownFields()
 	x := &lexicon{names: map[string][]int{}}
-	if err := d.Decode(x); err != nil {
+	if err := decodeStrict(nounsFile, x); err != nil {
 		return nil, fmt.Errorf("read nouns: %w", err)
 	}
 	class := map[string]int{}

@@ -1,9 +1,7 @@
 package starter
 
 import (
-	"bytes"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -37,10 +35,8 @@ type styles struct {
 }
 
 func readStyles() (*styles, error) {
-	d := json.NewDecoder(bytes.NewReader(stylesFile))
-	d.DisallowUnknownFields()
 	s := &styles{}
-	if err := d.Decode(s); err != nil {
+	if err := decodeStrict(stylesFile, s); err != nil {
 		return nil, fmt.Errorf("read styles: %w", err)
 	}
 	return s, nil
